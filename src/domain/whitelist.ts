@@ -1,0 +1,112 @@
+import {
+  type Address,
+  formatAddress,
+  type Prefix,
+  parseAddress,
+  parsePrefix,
+  prefixesOf,
+  quote,
+  type Range,
+  rangeContains,
+  rangeOf,
+  rangesOverlap,
+} from './address.ts';
+import { RfwError, reasonOf } from './errors.ts';
+import type { RuleSpec } from './rule.ts';
+
+/** One line of the whitelist, as it was written and as the range that it means. */
+export interface WhitelistEntry extends Range {
+  readonly text: string;
+}
+
+/** The addresses that no rule may touch. Overlap counts both ways: a /8 that holds a whitelisted host conflicts too. */
+export class Whitelist {
+  readonly entries: readonly WhitelistEntry[];
+
+  constructor(entries: readonly WhitelistEntry[]) {
+    this.entries = entries;
+  }
+
+  /** Whether the address is whitelisted. */
+  covers(address: Address): boolean {
+    return this.entries.some((entry) => rangeContains(entry, address));
+  }
+
+  /** The first entry that the rule's source or destination overlaps. A side that is any address does not count. */
+  conflict(spec: RuleSpec): WhitelistEntry | undefined {
+    const sides = [spec.source, spec.destination].filter((side) => side !== 'any').map(rangeOf);
+    return this.entries.find((entry) => sides.some((side) => rangesOverlap(entry, side)));
+  }
+
+  /** The fewest prefixes that hold exactly the whitelisted addresses, IPv4 first, ascending. */
+  prefixes(): Prefix[] {
+    return merge(this.entries).flatMap(prefixesOf);
+  }
+}
+
+/** Disjoint, ascending ranges with the same addresses. */
+function merge(ranges: readonly Range[]): Range[] {
+  const merged: Range[] = [];
+  const ascending = [...ranges].sort(
+    (a, b) => a.family - b.family || (a.first < b.first ? -1 : a.first > b.first ? 1 : 0),
+  );
+  for (const { family, first, last } of ascending) {
+    const previous = merged.at(-1);
+    if (previous === undefined || previous.family !== family || first > previous.last + 1n) {
+      merged.push({ family, first, last });
+    } else if (last > previous.last) {
+      merged[merged.length - 1] = { ...previous, last };
+    }
+  }
+  return merged;
+}
+
+/**
+ * Reads an address, a prefix in CIDR notation, or a range `a-b` with both ends included.
+ * @throws RfwError `address-invalid`, `mask-invalid` or `family-mismatch`
+ */
+export function parseWhitelistEntry(text: string): WhitelistEntry {
+  const dash = text.indexOf('-');
+  if (dash < 0) return { text, ...rangeOf(parsePrefix(text)) };
+  const first = parseAddress(text.slice(0, dash).trim());
+  const last = parseAddress(text.slice(dash + 1).trim());
+  if (first.family !== last.family) {
+    throw new RfwError('family-mismatch', `The range ${quote(text)} must have two ends of one family`);
+  }
+  if (first.value > last.value) {
+    throw new RfwError(
+      'address-invalid',
+      `The range ${quote(text)} ends before it begins: write ${formatAddress(last)}-${formatAddress(first)}`,
+    );
+  }
+  return { text, family: first.family, first: first.value, last: last.value };
+}
+
+/**
+ * Reads a whitelist: one entry a line; empty lines and comments, which begin with # or ;, are skipped.
+ * @param file the name for messages
+ * @throws RfwError `whitelist-invalid` with file and line, also when there is no entry at all
+ */
+export function parseWhitelist(text: string, file: string): Whitelist {
+  const entries: WhitelistEntry[] = [];
+  for (const [index, line] of text.split('\n').entries()) {
+    const entry = line.replace(/[#;].*/, '').trim();
+    if (entry === '') continue;
+    try {
+      entries.push(parseWhitelistEntry(entry));
+    } catch (error) {
+      throw new RfwError(
+        'whitelist-invalid',
+        `${file}, line ${index + 1}: ${reasonOf(error)}. Allowed: an address, a CIDR prefix or a range first-last, IPv4 or IPv6`,
+        { cause: error },
+      );
+    }
+  }
+  if (entries.length === 0) {
+    throw new RfwError(
+      'whitelist-invalid',
+      `${file}: no entry. The whitelist needs at least one: add the address you administer this host from`,
+    );
+  }
+  return new Whitelist(entries);
+}
