@@ -32,9 +32,6 @@ export function widthOf(family: Family): 32 | 128 {
 const octet = /^(?:0|[1-9]\d{0,2})$/;
 const hextet = /^[0-9a-fA-F]{1,4}$/;
 
-/** The IPv4-mapped block ::ffff:0:0/96 of RFC 4291, section 2.5.5.2. */
-const mappedBlock = 0xffffn << 32n;
-
 function parseIPv4(text: string): bigint | undefined {
   const parts = text.split('.');
   if (parts.length !== 4) return undefined;
@@ -93,10 +90,13 @@ export function parseAddress(text: string): Address {
   throw new RfwError('address-invalid', `Incorrect IP address: ${quote(text)}`);
 }
 
+/** Whether an IPv6 address or network lies in the IPv4-mapped block, ::ffff:0:0/96 of RFC 4291, section 2.5.5.2. */
+export function isMapped(address: Address): boolean {
+  return address.family === 6 && address.value >> 32n === 0xffffn;
+}
+
 function unmap(address: Address): Address {
-  return address.family === 6 && address.value >> 32n === mappedBlock >> 32n
-    ? { family: 4, value: address.value & 0xffffffffn }
-    : address;
+  return isMapped(address) ? { family: 4, value: address.value & 0xffffffffn } : address;
 }
 
 /** Text of unknown origin, shortened and quoted for a message. */
@@ -182,6 +182,11 @@ export function formatAddress(address: Address): string {
 /** The canonical text of a prefix, always with its length: `1.2.3.4/32`. */
 export function formatPrefix(prefix: Prefix): string {
   return `${formatAddress(prefix)}/${prefix.length}`;
+}
+
+/** As people write it: a host without its length, `1.2.3.4`; a network with it, `1.2.3.0/24`. */
+export function formatNetwork(prefix: Prefix): string {
+  return isHost(prefix) ? formatAddress(prefix) : formatPrefix(prefix);
 }
 
 /** Whether the prefix holds exactly one address. */

@@ -25,7 +25,8 @@ export function parseInterface(text: string): InterfacePattern {
       `Interface name too long: ${quote(text)}; at most ${maxInterfaceName} characters`,
     );
   }
-  if (!allowed.test(text)) {
+  // dev_valid_name of the kernel (net/core/dev.c) refuses the names . and ..
+  if (!allowed.test(text) || text === '.' || text === '..') {
     throw new RfwError(
       'interface-invalid',
       `Incorrect interface name ${quote(text)}: letters, digits and _ . : @ - are allowed, and it must not begin with -`,

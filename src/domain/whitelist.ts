@@ -1,6 +1,7 @@
 import {
   type Address,
   formatAddress,
+  isMapped,
   type Prefix,
   parseAddress,
   parsePrefix,
@@ -40,7 +41,10 @@ export class Whitelist {
 
   /** The fewest prefixes that hold exactly the whitelisted addresses, IPv4 first, ascending. */
   prefixes(): Prefix[] {
-    return merge(this.entries).flatMap(prefixesOf);
+    // No packet carries an IPv4-mapped address as IPv6, and its text would read back as IPv4.
+    return merge(this.entries)
+      .flatMap(prefixesOf)
+      .filter((prefix) => !isMapped(prefix));
   }
 }
 
@@ -90,7 +94,7 @@ export function parseWhitelistEntry(text: string): WhitelistEntry {
 export function parseWhitelist(text: string, file: string): Whitelist {
   const entries: WhitelistEntry[] = [];
   for (const [index, line] of text.split('\n').entries()) {
-    const entry = line.replace(/[#;].*/, '').trim();
+    const entry = line.replace(/[#;].*/s, '').trim();
     if (entry === '') continue;
     try {
       entries.push(parseWhitelistEntry(entry));

@@ -1,0 +1,118 @@
+// Everything that must hold: format, lint, types, unit tests, then the tests that need a kernel, in a namespace of their own.
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, existsSync, mkdtempSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ready } from './ready.mjs';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const strict = process.env.CI === 'true';
+const path = [process.env.PATH ?? '', '/usr/sbin', '/sbin'].join(delimiter);
+const env = { ...process.env, PATH: path };
+
+/** The programs that the tests use, and Debian's packages that have them. */
+const tools = {
+  iptables: 'iptables',
+  'iptables-legacy': 'iptables',
+  nft: 'nftables',
+  ip: 'iproute2',
+  curl: 'curl',
+  openssl: 'openssl',
+  ping: 'iputils-ping',
+  unshare: 'util-linux',
+};
+
+function has(tool) {
+  return path.split(delimiter).some((folder) => {
+    try {
+      accessSync(join(folder, tool), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+function missingTools() {
+  return Object.keys(tools).filter((tool) => !has(tool));
+}
+
+function installTools() {
+  const missing = missingTools();
+  if (missing.length === 0 || process.getuid() !== 0 || !has('apt-get')) return;
+  const packages = [...new Set(missing.map((tool) => tools[tool]))];
+  console.log(`Installing ${packages.join(', ')} for the tests`);
+  const apt = (...args) =>
+    spawnSync('apt-get', ['-qq', ...args], {
+      env: { ...env, DEBIAN_FRONTEND: 'noninteractive' },
+      stdio: ['ignore', 'ignore', 2],
+    });
+  apt('update');
+  apt('install', '-y', '--no-install-recommends', ...packages);
+}
+
+/** Why the tests that need a kernel can't run; undefined when they can. */
+function kernelObstacle() {
+  const missing = missingTools();
+  if (process.getuid() !== 0) return 'they need root';
+  if (missing.length > 0) return `these programs are missing: ${missing.join(', ')}`;
+  const probe = spawnSync('unshare', ['--net', '--mount', 'iptables', '-S'], { env, encoding: 'utf8' });
+  return probe.status === 0 ? undefined : `this kernel has no network namespaces with iptables: ${probe.stderr.trim()}`;
+}
+
+const failures = [];
+const totals = { passed: 0, failed: 0, skipped: 0 };
+
+function step(name, command, args) {
+  console.log(`\n== ${name}`);
+  const { status } = spawnSync(command, args, { cwd: root, env, stdio: ['ignore', 'inherit', 'inherit'] });
+  if (status !== 0) failures.push(name);
+}
+
+/** Runs test projects and adds their counts to the totals. @param wrapper a command line to run them under */
+function tests(name, projects, wrapper = []) {
+  const folder = mkdtempSync(join(tmpdir(), 'rfw-test-'));
+  const report = join(folder, 'report.json');
+  const vitest = [
+    process.execPath,
+    join(root, 'node_modules/vitest/vitest.mjs'),
+    'run',
+    '--reporter=default',
+    '--reporter=json',
+  ];
+  const [command, ...args] = [
+    ...wrapper,
+    ...vitest,
+    `--outputFile.json=${report}`,
+    ...projects.flatMap((p) => ['--project', p]),
+  ];
+  step(name, command, args);
+  if (existsSync(report)) {
+    const counts = JSON.parse(readFileSync(report, 'utf8'));
+    totals.passed += counts.numPassedTests;
+    totals.failed += counts.numFailedTests;
+    totals.skipped += counts.numPendingTests + counts.numTodoTests;
+  }
+  rmSync(folder, { recursive: true });
+}
+
+installTools();
+ready();
+step('format and lint', process.execPath, ['node_modules/@biomejs/biome/bin/biome', 'ci', '.']);
+step('unused code', process.execPath, ['node_modules/knip/bin/knip.js']);
+step('types', process.execPath, ['node_modules/typescript/bin/tsc', '--noEmit']);
+tests('unit tests', ['unit']);
+tests('package tests', ['package']);
+const obstacle = kernelObstacle();
+if (obstacle === undefined) {
+  // A namespace that ends with the tests: whatever they do, the firewall of this host can't be touched.
+  env.RFW_HOST_NETNS = readlinkSync('/proc/self/ns/net');
+  tests('kernel and end-to-end tests', ['kernel', 'e2e'], ['unshare', '--net', '--mount']);
+} else {
+  console.log(`\n!! SKIPPED: all kernel and end-to-end tests, because ${obstacle}`);
+  if (strict) failures.push('kernel and end-to-end tests (must not be skipped with CI=true)');
+}
+console.log(failures.length === 0 ? '\nAll steps passed' : `\nFailed: ${failures.join(', ')}`);
+console.log(`${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`);
+process.exit(failures.length === 0 ? 0 : 1);

@@ -1,0 +1,33 @@
+/** The headers by which a browser tells where a request comes from. */
+export interface RequestOrigin {
+  readonly host?: string | undefined;
+  readonly origin?: string | undefined;
+  readonly 'sec-fetch-site'?: string | string[] | undefined;
+}
+
+const loopbackNames = new Set(['localhost', '127.0.0.1', '[::1]']);
+
+/**
+ * Why a request to the local server must not be served, or undefined when it may be. A page in a browser on this
+ * host can send requests to it; such a page shows by the name that it was reached by (DNS rebinding), by its Origin
+ * (RFC 6454), or by Sec-Fetch-Site (W3C Fetch Metadata).
+ */
+export function foreignness(headers: RequestOrigin, port: number): string | undefined {
+  // HTTP/1.0 clients send no Host, browsers always do.
+  if (headers.host !== undefined && !isLoopback(headers.host, port)) {
+    return 'The local server answers to localhost, 127.0.0.1 and [::1] only';
+  }
+  const site = headers['sec-fetch-site'];
+  if (site !== undefined && site !== 'same-origin' && site !== 'none') return 'Cross-site requests are refused';
+  if (headers.origin !== undefined && !isOwnOrigin(headers.origin, port)) return 'Cross-site requests are refused';
+  return undefined;
+}
+
+function isLoopback(host: string, port: number): boolean {
+  const name = host.toLowerCase();
+  return loopbackNames.has(name) || [...loopbackNames].some((own) => name === `${own}:${port}`);
+}
+
+function isOwnOrigin(origin: string, port: number): boolean {
+  return [...loopbackNames].some((own) => origin.toLowerCase() === `http://${own}:${port}`);
+}

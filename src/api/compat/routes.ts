@@ -1,0 +1,113 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { quote } from '../../domain/address.ts';
+import { RfwError } from '../../domain/errors.ts';
+import type { RuleSpec } from '../../domain/rule.ts';
+import type { Engine } from '../../engine/engine.ts';
+import { problems } from '../problem.ts';
+import { parsePath, type Resource } from './path.ts';
+import { parseQuery, type Query } from './query.ts';
+import { renderOutcome, renderState } from './render.ts';
+import { type ServerFacts, usage } from './usage.ts';
+
+/** What the routes need to know. */
+export interface CompatOptions {
+  readonly engine: Engine;
+  readonly nonRestful: boolean;
+  /** Seconds; 0 is permanent. */
+  readonly defaultExpire: number;
+  readonly facts: ServerFacts;
+}
+
+/** The longest path with its query, in bytes. */
+const longestUrl = 8192;
+
+/**
+ * The routes of 2014: every path that no other API has taken.
+ * @param options asked anew for each request, since a reload may change them
+ */
+export function compatRoutes(
+  server: FastifyInstance,
+  options: (request: FastifyRequest) => Promise<CompatOptions>,
+): void {
+  server.all('*', async (request, reply) => {
+    try {
+      await answer(request, reply, await options(request));
+    } catch (error) {
+      await refuse(reply, error);
+    }
+  });
+}
+
+/** Answers with an error as in 2014: its text, after `ERROR: `. */
+export async function refuse(reply: FastifyReply, error: unknown): Promise<void> {
+  if (!(error instanceof RfwError)) throw error;
+  await sendError(reply, problems[error.code], error.message);
+}
+
+/** Sends the text of an error in the form of 2014. */
+export async function sendError(reply: FastifyReply, status: number, message: string): Promise<void> {
+  await reply.code(status).type('text/plain; charset=utf-8').send(`ERROR: ${message}\r\n`);
+}
+
+async function answer(request: FastifyRequest, reply: FastifyReply, options: CompatOptions): Promise<void> {
+  const url = request.raw.url ?? '/';
+  if (Buffer.byteLength(url) > longestUrl)
+    return sendError(reply, 414, `The path and query are longer than ${longestUrl} bytes`);
+  const question = url.indexOf('?');
+  const path = question < 0 ? url : url.slice(0, question);
+  const resource = parseResource(path);
+  const allowed = allowedMethods(resource, options.nonRestful);
+  if (!allowed.includes(request.method)) {
+    reply.header('allow', allowed.join(', '));
+    return sendError(reply, 405, `${request.method} is not allowed here, but ${allowed.join(', ')}`);
+  }
+  if (resource.kind === 'usage') return void (await reply.type('text/plain; charset=utf-8').send(usage(options.facts)));
+  if (resource.kind === 'list') return list(reply, resource, options.engine);
+  const query = parseQuery(question < 0 ? '' : url.slice(question + 1));
+  await modify(reply, resource.spec, intention(request.method, query), query, options, request.principal);
+}
+
+function parseResource(path: string): Resource {
+  try {
+    return parsePath(path);
+  } catch (error) {
+    if (!(error instanceof RfwError)) throw error;
+    throw new RfwError(error.code, `Incorrect path: ${quote(path)}. ${error.message}`, { cause: error });
+  }
+}
+
+function allowedMethods(resource: Resource, nonRestful: boolean): readonly string[] {
+  if (resource.kind !== 'rule') return ['GET', 'HEAD'];
+  return nonRestful ? ['GET', 'PUT', 'DELETE'] : ['PUT', 'DELETE'];
+}
+
+/** What a request wants to happen to its rule. */
+function intention(method: string, query: Query): 'insert' | 'delete' {
+  if (method === 'PUT') return 'insert';
+  if (method === 'DELETE') return 'delete';
+  if (query.modify !== undefined) return query.modify;
+  throw new RfwError('query-invalid', 'GET on a rule needs modify=insert or modify=delete');
+}
+
+async function list(reply: FastifyReply, { chain }: { chain?: RuleSpec['chain'] }, engine: Engine): Promise<void> {
+  const states = await engine.list();
+  const wanted = chain === undefined ? states : states.filter(({ spec }) => spec.chain === chain);
+  await reply.send(wanted.map(renderState));
+}
+
+async function modify(
+  reply: FastifyReply,
+  spec: RuleSpec,
+  intent: 'insert' | 'delete',
+  query: Query,
+  { engine, defaultExpire }: CompatOptions,
+  origin: string,
+): Promise<void> {
+  const outcome = await engine.submit(
+    intent === 'insert'
+      ? { kind: 'put', spec, expire: query.expire ?? defaultExpire, origin }
+      : { kind: 'delete', spec, origin },
+  );
+  if (outcome.status === 'expired') throw new Error('A put or delete can not have that outcome');
+  await reply.send(renderOutcome(outcome));
+}

@@ -1,0 +1,48 @@
+/** What the usage page tells about the server that answers. */
+export interface ServerFacts {
+  readonly version: string;
+  readonly scheme: 'http' | 'https';
+  /** Where the client reached it. */
+  readonly host: string;
+  readonly port: number;
+  readonly authentication: boolean;
+  readonly nonRestful: boolean;
+  /** `default.expire` in seconds. */
+  readonly defaultExpire: number;
+  readonly backend: string;
+  readonly rules: number;
+}
+
+/** The help that GET / answers. */
+export function usage(facts: ServerFacts): string {
+  const base = `${facts.scheme}://${facts.host.includes(':') ? `[${facts.host}]` : facts.host}:${facts.port}`;
+  const expire = facts.defaultExpire === 0 ? 'permanent' : `${facts.defaultExpire} seconds`;
+  return `rfw ${facts.version} - remote firewall
+
+Server           ${base}
+Authentication   ${facts.authentication ? 'Basic, as set by auth.username and auth.password' : 'none'}
+Backend          ${facts.backend}
+Rules            ${facts.rules}
+Default expiry   ${expire}
+GET for changes  ${facts.nonRestful ? 'on: add modify=insert or modify=delete' : 'off (non.restful)'}
+
+PUT    /ACTION/CHAIN/INTERFACE/ADDRESS[/MASK]    block or allow; the newest rule is met first
+DELETE /ACTION/CHAIN/INTERFACE/ADDRESS[/MASK]    take that rule out again
+GET    /list[/CHAIN]                             the rules in the kernel, as JSON
+GET    /                                         this page
+
+ACTION     drop, accept or reject
+CHAIN      input (ADDRESS is the source), output (the destination) or forward:
+           /ACTION/forward/IN/SOURCE[/MASK][/OUT[/DESTINATION[/MASK]]], where 0.0.0.0 or :: is any address
+INTERFACE  any, a name like eth0, or the beginning of names like ppp
+MASK       9 to 32 for IPv4, 16 to 128 for IPv6
+
+expire=N   the rule ends after N seconds, or Nm, Nh, Nd; 0 is permanent
+wait=true  accepted; every answer waits until the rule is in the kernel and on disk
+
+Examples
+  curl -X PUT ${base}/drop/input/any/203.0.113.7?expire=10m
+  curl -X DELETE ${base}/drop/input/any/203.0.113.7
+  curl ${base}/list/input
+`;
+}

@@ -1,0 +1,113 @@
+import type { RuleSpec } from '../../domain/rule.ts';
+import type { Repair } from '../backend.ts';
+import type { Line } from './line.ts';
+
+/** Lines for iptables-restore, in order, and what they change. */
+export interface RepairPlan {
+  readonly commands: readonly string[];
+  readonly repair: Repair;
+}
+
+/**
+ * Plans the fewest steps that bring one chain to the desired lines, in their order, without touching anybody else's.
+ *
+ * Of rfw's lines the longest subsequence that is in order stays where it is. What is missing goes right below its upper
+ * neighbour, or to the head. Lines are taken out by what they say, never by number: a number could by then be somebody
+ * else's line.
+ * @param current the chain in the kernel, top to bottom
+ * @param desired rfw's lines, top to bottom, each key once
+ * @param stale keys of lines that rfw left behind; one copy of each is taken out
+ */
+export function planRepair(
+  chain: string,
+  current: readonly Line[],
+  desired: readonly Line[],
+  stale: ReadonlySet<string>,
+): RepairPlan {
+  const ranks = new Map(desired.map((line, rank) => [line.key, rank]));
+  const mine = firstOfEach(current, (key) => ranks.has(key) || stale.has(key));
+  const ranked = mine.filter((place) => ranks.has(place.line.key));
+  const inOrder = longestIncreasing(ranked.map((place) => ranks.get(place.line.key) ?? 0));
+  const kept = new Set(inOrder.map((index) => ranked[index]?.index));
+  const lifted = mine.filter((place) => !kept.has(place.index));
+
+  const commands = lifted.map(({ line }) => `-D ${chain} ${line.args}`);
+  const liftedAt = lifted.map((place) => place.index);
+  const placeOf = new Map(inOrder.map((index) => [ranked[index]?.line.key, ranked[index]?.index ?? 0]));
+  let above = 0; // lines of the chain, as it will be, from the head down to rfw's last one so far
+  let inserted = 0;
+  let lift = 0;
+  let run: Line[] = [];
+  const flush = (): void => {
+    // All at one place, the lowest first: each pushes the one before it down.
+    const at = above === 0 ? '' : ` ${above + 1}`;
+    for (const line of run.toReversed()) commands.push(`-I ${chain}${at} ${line.args}`);
+    inserted += run.length;
+    above += run.length;
+    run = [];
+  };
+  for (const line of desired) {
+    const index = placeOf.get(line.key);
+    if (index === undefined) {
+      run.push(line);
+      continue;
+    }
+    flush();
+    while (lift < liftedAt.length && (liftedAt[lift] ?? 0) < index) lift++;
+    above = index + 1 - lift + inserted;
+  }
+  flush();
+
+  const lost = new Set(lifted.map((place) => place.line.key));
+  const rules = (lines: readonly Line[]): RuleSpec[] => lines.flatMap((line) => line.spec ?? []);
+  const guard = (lines: readonly Line[]): number => lines.filter((line) => line.spec === undefined).length;
+  const placed = desired.filter((line) => !placeOf.has(line.key));
+  const missing = rules(placed.filter((line) => !lost.has(line.key)));
+  const moved = rules(placed).length - missing.length;
+  return {
+    commands,
+    repair: {
+      missing,
+      moved,
+      removed: rules(lifted.map((place) => place.line)).length - moved,
+      guard: Math.max(guard(placed), guard(lifted.map((place) => place.line))),
+    },
+  };
+}
+
+interface Place {
+  readonly line: Line;
+  readonly index: number;
+}
+
+/** The uppermost line of each wanted key: rfw inserts at the head, so a further copy is somebody else's. */
+function firstOfEach(lines: readonly Line[], wanted: (key: string) => boolean): Place[] {
+  const seen = new Set<string>();
+  const places: Place[] = [];
+  for (const [index, line] of lines.entries()) {
+    if (seen.has(line.key) || !wanted(line.key)) continue;
+    seen.add(line.key);
+    places.push({ line, index });
+  }
+  return places;
+}
+
+/** The indexes of a longest strictly increasing subsequence, by patience sorting in O(n log n). */
+export function longestIncreasing(values: readonly number[]): number[] {
+  const tails: number[] = [];
+  const previous: number[] = [];
+  for (const [index, value] of values.entries()) {
+    let low = 0;
+    let high = tails.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((values[tails[middle] ?? 0] ?? 0) < value) low = middle + 1;
+      else high = middle;
+    }
+    previous[index] = low === 0 ? -1 : (tails[low - 1] ?? -1);
+    tails[low] = index;
+  }
+  const sequence: number[] = [];
+  for (let index = tails.at(-1) ?? -1; index >= 0; index = previous[index] ?? -1) sequence.push(index);
+  return sequence.reverse();
+}

@@ -1,0 +1,115 @@
+import { type Address, type Prefix, rangeContains, rangeOf } from '../domain/address.ts';
+import { RfwError } from '../domain/errors.ts';
+import { guardKey, type PortGuard } from '../domain/guard.ts';
+import { matchesInterface } from '../domain/interface.ts';
+import { type Action, type Chain, chains, type RuleKey, type RuleSpec, ruleKey } from '../domain/rule.ts';
+import type { Backend, Capabilities, Change, Desired, Repair, RuleState } from './backend.ts';
+
+/** A packet as a chain sees it. */
+export interface Packet {
+  readonly chain: Chain;
+  /** Incoming interface; empty in output. */
+  readonly in: string;
+  /** Outgoing interface; empty in input. */
+  readonly out: string;
+  readonly source: Address;
+  readonly destination: Address;
+  readonly tcp?: { readonly sourcePort: number; readonly destinationPort: number };
+}
+
+/** What becomes of a packet; `continue` when no rule of rfw decides. */
+export type Verdict = Action | 'continue';
+
+/**
+ * A packet filter without a kernel: the same order, the same all-or-nothing, the same errors. Besides trying rfw out,
+ * it is the oracle of the tests, through `verdict`.
+ */
+export class MemoryBackend implements Backend {
+  readonly name = 'memory';
+  /** Oldest first. */
+  #rules = new Map<RuleKey, RuleSpec>();
+  #guard: PortGuard | null = null;
+
+  async probe(): Promise<Capabilities> {
+    return { summary: 'memory: nothing is enforced', ipv6: true };
+  }
+
+  async read(): Promise<RuleState[]> {
+    return chains.flatMap((chain) =>
+      this.#chain(chain).map((spec, index) => ({ spec, position: index + 1, packets: 0n, bytes: 0n })),
+    );
+  }
+
+  async apply(change: Change): Promise<void> {
+    const next = new Map(this.#rules);
+    for (const spec of change.remove) {
+      if (!next.delete(ruleKey(spec))) throw new RfwError('kernel-refused', `No such rule: ${ruleKey(spec)}`);
+    }
+    for (const rule of change.add) {
+      if (next.has(ruleKey(rule))) throw new RfwError('kernel-refused', `Rule exists: ${ruleKey(rule)}`);
+      next.set(ruleKey(rule), rule);
+    }
+    for (const rule of change.refresh) {
+      if (!next.has(ruleKey(rule))) throw new RfwError('kernel-refused', `No such rule: ${ruleKey(rule)}`);
+    }
+    this.#rules = next;
+  }
+
+  async replace(desired: Desired): Promise<Repair> {
+    const before = this.#rules;
+    const after = new Map(desired.rules.map((rule) => [ruleKey(rule), rule as RuleSpec]));
+    const kept = [...before.keys()].filter((key) => after.has(key));
+    const inOrder = [...after.keys()].filter((key) => before.has(key));
+    const guardStands = guardKey(this.#guard) === guardKey(desired.guard);
+    this.#rules = after;
+    this.#guard = desired.guard;
+    return {
+      missing: [...after].flatMap(([key, spec]) => (before.has(key) ? [] : [spec])),
+      moved: kept.filter((key, index) => key !== inOrder[index]).length,
+      removed: before.size - kept.length,
+      guard: guardStands ? 0 : 1,
+    };
+  }
+
+  /** The rules as text, one a line, in the order a packet meets them; the guard first. */
+  dump(): string {
+    const guard = this.#guard === null ? [] : [`guard ${guardKey(this.#guard)}`];
+    return [...guard, ...chains.flatMap((chain) => this.#chain(chain).map(ruleKey))].join('\n');
+  }
+
+  /** What becomes of the packet. */
+  verdict(packet: Packet): Verdict {
+    return (
+      this.#guardVerdict(packet) ??
+      this.#chain(packet.chain).find((spec) => matches(spec, packet))?.action ??
+      'continue'
+    );
+  }
+
+  #chain(chain: Chain): RuleSpec[] {
+    return [...this.#rules.values()].filter((spec) => spec.chain === chain).reverse();
+  }
+
+  #guardVerdict(packet: Packet): Verdict | undefined {
+    if (this.#guard === null || packet.tcp === undefined || packet.chain === 'forward') return undefined;
+    const [port, peer] =
+      packet.chain === 'input'
+        ? [packet.tcp.destinationPort, packet.source]
+        : [packet.tcp.sourcePort, packet.destination];
+    if (port !== this.#guard.port) return undefined;
+    return this.#guard.allowed.some((prefix) => rangeContains(rangeOf(prefix), peer)) ? 'accept' : 'drop';
+  }
+}
+
+function matches(spec: RuleSpec, packet: Packet): boolean {
+  return (
+    matchesInterface(spec.in, packet.in) &&
+    matchesInterface(spec.out, packet.out) &&
+    matchesSide(spec.source, packet.source) &&
+    matchesSide(spec.destination, packet.destination)
+  );
+}
+
+function matchesSide(side: Prefix | 'any', address: Address): boolean {
+  return side === 'any' || rangeContains(rangeOf(side), address);
+}

@@ -1,0 +1,37 @@
+import { formatNetwork } from '../domain/address.ts';
+import type { Config } from './config.ts';
+import { protectionOf, type Settings } from './settings.ts';
+import { stateFolder } from './state.ts';
+import { version } from './version.ts';
+
+/** What a start with these settings would do. Nothing is touched to find out. */
+export function checkReport(settings: Settings): string {
+  const { config, whitelist } = settings;
+  const { guard } = protectionOf(settings);
+  const lines = [
+    `rfw ${version}: ${config.file} and ${config.whitelistFile} are correct. A start would`,
+    ...serverLines(config),
+    `  enforce rules with the backend ${config.backend}, and keep them in ${stateFolder(config)}`,
+    `  give a rule that doesn't say how long it lasts ${config.defaultExpire === 0 ? 'no end' : `${config.defaultExpire} seconds`}`,
+    `  refuse rules that touch ${whitelist.entries.map((entry) => entry.text).join(', ')}`,
+    guard === null
+      ? '  guard no port, since the outward server is off'
+      : `  accept TCP port ${guard.port} for ${guard.allowed.map(formatNetwork).join(', ')} and drop it for all others, on INPUT and OUTPUT`,
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function serverLines({ outward, local, nonRestful, credentials }: Config): string[] {
+  const user = credentials === undefined ? '' : ` as ${credentials.username}`;
+  return [
+    ...(outward
+      ? [`  listen on https://${outward.ip}:${outward.port} for whitelisted clients that log in${user}`]
+      : []),
+    ...(local
+      ? [
+          `  listen on http://127.0.0.1:${local.port} and [::1] ${local.authentication ? `for those who log in${user}` : 'without authentication'}`,
+        ]
+      : []),
+    ...(nonRestful ? ['  take GET with modify=insert or modify=delete for PUT and DELETE'] : []),
+  ];
+}

@@ -1,0 +1,202 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, isAbsolute, resolve } from 'node:path';
+import type { Credentials } from '../api/credentials.ts';
+import { formatAddress, parseAddress } from '../domain/address.ts';
+import { parseDuration } from '../domain/duration.ts';
+import { RfwError, reasonOf } from '../domain/errors.ts';
+import { type IniEntry, parseIni } from './ini.ts';
+
+export const backendChoices = ['auto', 'iptables', 'memory'] as const;
+export type BackendChoice = (typeof backendChoices)[number];
+
+/** The configuration file, checked and with all defaults filled in. */
+export interface Config {
+  readonly file: string;
+  readonly outward: OutwardConfig | undefined;
+  readonly local: LocalConfig | undefined;
+  readonly nonRestful: boolean;
+  /** Set whenever a server asks for them. */
+  readonly credentials: Credentials | undefined;
+  /** Seconds; 0 is permanent. */
+  readonly defaultExpire: number;
+  readonly whitelistFile: string;
+  readonly iptablesPath: string;
+  readonly backend: BackendChoice;
+  readonly stateDir: string;
+}
+
+export interface OutwardConfig {
+  readonly port: number;
+  /** The address to listen on. */
+  readonly ip: string;
+  readonly certfile: string;
+  readonly keyfile: string;
+}
+
+export interface LocalConfig {
+  readonly port: number;
+  readonly authentication: boolean;
+}
+
+const knownKeys = [
+  'outward.server',
+  'outward.server.port',
+  'outward.server.ip',
+  'outward.server.certfile',
+  'outward.server.keyfile',
+  'local.server',
+  'local.server.port',
+  'local.server.authentication',
+  'non.restful',
+  'auth.username',
+  'auth.password',
+  'default.expire',
+  'whitelist.file',
+  'iptables.path',
+  'firewall.backend',
+  'state.dir',
+] as const;
+type Key = (typeof knownKeys)[number];
+
+/**
+ * Reads a configuration file.
+ * @throws RfwError `config-invalid`: one message with file, line and what is allowed
+ */
+export function loadConfig(file: string): Config {
+  return parseConfig(readText(file, 'the configuration file'), file);
+}
+
+/** The text of a file. @throws RfwError `config-invalid` */
+export function readText(file: string, what: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new RfwError('config-invalid', `Could not read ${what} ${file}: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+/** As `loadConfig`, from text. @param file where the text stands: paths in it are looked up from there */
+export function parseConfig(text: string, file: string): Config {
+  const settings = new Settings(parseIni(text, file), file);
+  const outward = settings.flag('outward.server')
+    ? {
+        port: settings.value('outward.server.port', '7393', port),
+        ip: settings.value('outward.server.ip', '0.0.0.0', ip),
+        certfile: settings.file('outward.server.certfile'),
+        keyfile: settings.file('outward.server.keyfile'),
+      }
+    : undefined;
+  const local = settings.flag('local.server')
+    ? {
+        port: settings.value('local.server.port', '7390', port),
+        authentication: settings.flag('local.server.authentication'),
+      }
+    : undefined;
+  if (outward === undefined && local === undefined) {
+    throw new RfwError('config-invalid', `${file}: no server is on. Allowed: outward.server, local.server, or both`);
+  }
+  const asks = outward !== undefined || local?.authentication === true;
+  return {
+    file,
+    outward,
+    local,
+    nonRestful: settings.flag('non.restful'),
+    credentials: asks
+      ? {
+          username: settings.value('auth.username', undefined, username),
+          password: settings.value('auth.password', undefined, notEmpty),
+        }
+      : undefined,
+    defaultExpire: settings.value('default.expire', '24h', parseDuration),
+    whitelistFile: settings.file('whitelist.file'),
+    iptablesPath: settings.value('iptables.path', 'iptables', notEmpty),
+    backend: settings.value('firewall.backend', 'auto', backendChoice),
+    stateDir: settings.value('state.dir', '/var/lib/rfw', (text) => resolve(dirname(file), notEmpty(text))),
+  };
+}
+
+/** The settings of a file by key, each read on demand. */
+class Settings {
+  readonly #entries: ReadonlyMap<string, IniEntry>;
+  readonly #file: string;
+
+  constructor(entries: ReadonlyMap<string, IniEntry>, file: string) {
+    this.#entries = entries;
+    this.#file = file;
+    for (const [key, { line }] of entries) {
+      if (!(knownKeys as readonly string[]).includes(key)) {
+        throw new RfwError(
+          'config-invalid',
+          `${file}, line ${line}: unknown key ${key}. Allowed: ${knownKeys.join(', ')}`,
+        );
+      }
+    }
+  }
+
+  /** A flag is on when its key stands in the file, alone. */
+  flag(key: Key): boolean {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return false;
+    if (entry.value === null) return true;
+    throw this.#error(key, 'is a flag. Allowed: the key alone on its line turns it on; remove the line to turn it off');
+  }
+
+  value<T>(key: Key, fallback: string | undefined, parse: (text: string) => T): T {
+    const text = this.#entries.has(key) ? this.#entries.get(key)?.value : fallback;
+    if (text === null) throw this.#error(key, `needs a value: ${key} = …`);
+    if (text === undefined) throw this.#error(key, 'is missing');
+    try {
+      return parse(text);
+    } catch (error) {
+      throw this.#error(key, `= ${text}: ${reasonOf(error)}`);
+    }
+  }
+
+  /** The path of a file that exists: relative ones are looked up beside the configuration, then, as in 2014, from here. */
+  file(key: Key): string {
+    return this.value(key, undefined, (text) => {
+      const candidates = isAbsolute(text) ? [text] : [resolve(dirname(this.#file), text), resolve(text)];
+      const found = candidates.find((candidate) => existsSync(candidate));
+      if (found !== undefined) return found;
+      const hint = key.startsWith('outward.')
+        ? '. Make keys and certificates with rfwgen, see config/deploy/README.md'
+        : '';
+      throw new RfwError('config-invalid', `there is no such file${hint}`);
+    });
+  }
+
+  #error(key: Key, problem: string): RfwError {
+    const line = this.#entries.get(key)?.line;
+    return new RfwError(
+      'config-invalid',
+      `${this.#file}${line === undefined ? '' : `, line ${line}`}: ${key} ${problem}`,
+    );
+  }
+}
+
+function port(text: string): number {
+  const number = Number(text);
+  if (/^\d{1,5}$/.test(text) && number >= 1 && number <= 65_535) return number;
+  throw new RfwError('config-invalid', 'it must be a number from 1 to 65535');
+}
+
+function ip(text: string): string {
+  return formatAddress(parseAddress(text));
+}
+
+function notEmpty(text: string): string {
+  if (text !== '') return text;
+  throw new RfwError('config-invalid', 'it must not be empty');
+}
+
+/** Basic authentication puts a colon after the name (RFC 7617). */
+function username(text: string): string {
+  if (!text.includes(':')) return notEmpty(text);
+  throw new RfwError('config-invalid', 'it must not contain a colon');
+}
+
+function backendChoice(text: string): BackendChoice {
+  const choice = backendChoices.find((candidate) => candidate === text.toLowerCase());
+  if (choice) return choice;
+  throw new RfwError('config-invalid', `it must be one of ${backendChoices.join(', ')}`);
+}

@@ -1,0 +1,134 @@
+import type { FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
+import { reasonOf } from '../domain/errors.ts';
+import { ruleKey } from '../domain/rule.ts';
+import { systemClock } from '../engine/clock.ts';
+import { Engine } from '../engine/engine.ts';
+import type { Store } from '../engine/store/store.ts';
+import { type ChosenBackend, chooseBackend } from './backend.ts';
+import type { Config } from './config.ts';
+import { Doors } from './doors.ts';
+import { logEvent } from './events.ts';
+import { loadSettings, protectionOf, type Settings } from './settings.ts';
+import { openStore } from './state.ts';
+
+/** What a running daemon tells of itself. */
+export interface DaemonReport {
+  readonly urls: readonly string[];
+  /** The backend and why it was taken. */
+  readonly backend: string;
+  readonly rules: number;
+}
+
+interface Parts {
+  readonly log: Logger;
+  readonly store: Store;
+  readonly chosen: ChosenBackend;
+  readonly doors: Doors;
+  readonly engine: Engine;
+  /** The settings in force, shared with the doors. */
+  readonly held: { settings: Settings };
+}
+
+/** Settings that only a new start can change. */
+const fixed = ['backend', 'stateDir', 'iptablesPath'] as const satisfies readonly (keyof Config)[];
+
+/** The running service: wires settings, store, backend, engine and doors. Nothing else does. */
+export class Daemon {
+  readonly #parts: Parts;
+
+  private constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Starts everything, the kernel last: when it is changed, all the rest is known to work. Requests that come in
+   * meanwhile wait.
+   * @throws RfwError that says what is in the way; nothing is left half started
+   */
+  static async start(settings: Settings, log: Logger): Promise<Daemon> {
+    const chosen = await chooseBackend(settings.config);
+    const store = openStore(settings.config);
+    const held = { settings };
+    let admit: (engine: Engine | Promise<never>) => void = () => {};
+    const ready = new Promise<Engine>((resolve) => {
+      admit = resolve;
+    });
+    // When the start fails, the requests that wait are told; without any, nobody is.
+    ready.catch(() => {});
+    const doors = new Doors({
+      settings: () => held.settings,
+      engine: ready,
+      backend: chosen.capabilities.summary,
+      onRefusal: (client, reason) => log.warn({ client }, `Refused: ${reason}`),
+      onResponse: (request, status) => logRequest(log, request, status),
+    });
+    try {
+      await doors.open(settings);
+      const onEvent = (event: Parameters<typeof logEvent>[1]): void => logEvent(log, event);
+      const protection = protectionOf(settings);
+      const engine = await Engine.start({ backend: chosen.backend, store, clock: systemClock, protection, onEvent });
+      admit(engine);
+      return new Daemon({ log, store, chosen, doors, engine, held });
+    } catch (error) {
+      admit(Promise.reject(error));
+      await doors.close();
+      await store.close();
+      throw error;
+    }
+  }
+
+  get report(): DaemonReport {
+    const { chosen, doors, engine } = this.#parts;
+    return { urls: doors.urls, backend: `${chosen.capabilities.summary} (${chosen.reason})`, rules: engine.size };
+  }
+
+  /**
+   * Reads the configuration and the whitelist again and follows them. When they are bad, or can't be followed, those in
+   * force stay, and the log says so.
+   */
+  async reload(): Promise<void> {
+    const { log, held, doors, engine } = this.#parts;
+    try {
+      const next = this.#readAgain();
+      const undo = await doors.open(next);
+      try {
+        const displaced = await engine.protect(protectionOf(next));
+        held.settings = next;
+        await doors.settle(next);
+        log.info({ removed: displaced.map(ruleKey) }, `Reloaded ${next.config.file}`);
+      } catch (error) {
+        await undo();
+        throw error;
+      }
+    } catch (error) {
+      log.error(`Reload failed, the settings in force stay: ${reasonOf(error)}`);
+    }
+  }
+
+  /** The settings on disk, but for those that can't change while the daemon runs. */
+  #readAgain(): Settings {
+    const { log, held } = this.#parts;
+    const now = held.settings.config;
+    const next = loadSettings(now.file);
+    for (const key of fixed) {
+      if (next.config[key] !== now[key]) log.warn(`A changed ${key} takes effect at the next start`);
+    }
+    const { backend, stateDir, iptablesPath } = now;
+    return { ...next, config: { ...next.config, backend, stateDir, iptablesPath } };
+  }
+
+  /** Stops accepting, finishes what was accepted, and leaves the rules enforced. */
+  async stop(): Promise<void> {
+    await this.#parts.doors.close();
+    await this.#parts.engine.stop();
+    await this.#parts.store.close();
+  }
+}
+
+function logRequest(log: Logger, request: FastifyRequest, status: number): void {
+  log.debug(
+    { client: request.ip, principal: request.principal, method: request.method, url: request.url, status },
+    'Request',
+  );
+}

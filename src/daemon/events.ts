@@ -1,0 +1,63 @@
+import type { Logger } from 'pino';
+import { ruleKey } from '../domain/rule.ts';
+import type { EngineEvent } from '../engine/events.ts';
+
+/** At most so many rules are named in one line of the log. */
+const namedRules = 20;
+
+interface LogLine {
+  readonly level: 'info' | 'warn' | 'error';
+  readonly fields: object;
+  readonly message: string;
+}
+
+/** Writes what happened in the engine to the log. */
+export function logEvent(log: Logger, event: EngineEvent): void {
+  const { level, fields, message } = describe(event);
+  log[level](fields, message);
+}
+
+function describe(event: EngineEvent): LogLine {
+  switch (event.kind) {
+    case 'created':
+    case 'updated':
+    case 'deleted': {
+      const { rule, origin } = event;
+      return {
+        level: 'info',
+        fields: { rule: ruleKey(rule), expiresAt: rule.expiresAt, origin },
+        message: `Rule ${event.kind}`,
+      };
+    }
+    case 'expired':
+      return { level: 'info', fields: { rule: ruleKey(event.rule) }, message: 'Rule expired' };
+    case 'displaced':
+      return {
+        level: 'warn',
+        fields: { rule: ruleKey(event.rule) },
+        message: 'Rule removed: it conflicts with the whitelist',
+      };
+    case 'drift': {
+      const { missing, ...counts } = event.repair;
+      return {
+        level: 'warn',
+        fields: { ...counts, missing: missing.length, rules: missing.slice(0, namedRules).map(ruleKey) },
+        message: 'Drift: somebody else changed rules of rfw; repaired',
+      };
+    }
+    case 'clock-set':
+      return {
+        level: 'warn',
+        fields: { milliseconds: event.milliseconds },
+        message: 'The wall clock was set: expiries moved along',
+      };
+    case 'degraded':
+      return {
+        level: 'error',
+        fields: { reason: event.reason },
+        message: 'Degraded: the kernel can not be brought to the rules; trying again',
+      };
+    case 'recovered':
+      return { level: 'warn', fields: {}, message: 'Recovered: the kernel holds the rules again' };
+  }
+}

@@ -1,0 +1,56 @@
+import type { Rule } from '../domain/rule.ts';
+import type { Clock } from './clock.ts';
+import type { ExpiryQueue } from './expiry.ts';
+
+/** Milliseconds between two looks at the wall clock while a rule waits for its expiry: somebody may set it. */
+const clockWatch = 1000;
+
+/** Milliseconds before an expiry that failed is tried again. */
+const expiryRetry = 1000;
+
+/**
+ * One timer for whatever comes first: the earliest expiry, a look at the clock, or another try to recover.
+ */
+export class Alarm {
+  readonly #clock: Clock;
+  readonly #ring: () => void;
+  readonly #expiries: ExpiryQueue;
+  #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
+  /** On the scale of performance.now(). */
+  #notBefore = 0;
+
+  /** @param ring called when it may be time; what is due then, `takeDue` says */
+  constructor(clock: Clock, expiries: ExpiryQueue, ring: () => void) {
+    this.#clock = clock;
+    this.#expiries = expiries;
+    this.#ring = ring;
+  }
+
+  /** Takes the rules whose time has come; some may have another expiry by now. */
+  takeDue(): Rule[] {
+    return performance.now() < this.#notBefore ? [] : this.#expiries.takeDue(this.#clock.wall());
+  }
+
+  /** Takes back rules whose removal failed, to be tried again in a moment. */
+  postpone(rules: readonly Rule[]): void {
+    for (const rule of rules) this.#expiries.add(rule);
+    this.#notBefore = performance.now() + expiryRetry;
+  }
+
+  /** Sets the timer anew. @param retryDelay milliseconds until another try to recover, where one is needed */
+  set(retryDelay: number | undefined): void {
+    clearTimeout(this.#timer);
+    const next = this.#expiries.next;
+    if (this.#stopped || (next === undefined && retryDelay === undefined)) return;
+    const never = Number.POSITIVE_INFINITY;
+    const untilDue = Math.max((next ?? never) - this.#clock.wall(), this.#notBefore - performance.now(), 0);
+    const untilLook = next === undefined ? never : clockWatch;
+    this.#timer = setTimeout(this.#ring, Math.min(untilDue, untilLook, retryDelay ?? never));
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
+}

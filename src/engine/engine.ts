@@ -1,0 +1,173 @@
+import type { Backend, RuleState } from '../backends/backend.ts';
+import { RfwError } from '../domain/errors.ts';
+import type { Rule } from '../domain/rule.ts';
+import { Alarm } from './alarm.ts';
+import { type Clock, type ClockReading, readClock, stepSince } from './clock.ts';
+import type { DeleteCommand, Outcome, Protection, PutCommand, RuleCommand } from './decide.ts';
+import type { EngineEvent } from './events.ts';
+import { ExpiryQueue } from './expiry.ts';
+import { WorkQueue } from './queue.ts';
+import type { Store } from './store/store.ts';
+import { asRfwError, type Pending, rejectAll, Writer } from './writer.ts';
+
+export interface EngineOptions {
+  readonly backend: Backend;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly protection: Protection;
+  readonly onEvent: (event: EngineEvent) => void;
+}
+
+/** The most commands in a batch, so that no batch keeps the next callers waiting for long. */
+const batchLimit = 5000;
+
+/**
+ * One queue, one writer. A batch takes all that waits: decide, apply to the kernel, append to the store, answer. An
+ * answer means enforced and durable.
+ */
+export class Engine {
+  readonly #backend: Backend;
+  readonly #clock: Clock;
+  readonly #onEvent: (event: EngineEvent) => void;
+  readonly #writer: Writer;
+  readonly #expiries = new ExpiryQueue();
+  readonly #alarm: Alarm;
+  readonly #queue = new WorkQueue<Pending>((batch) => this.#work(batch), batchLimit);
+  #clockReading: ClockReading;
+  #stopping = false;
+
+  private constructor(options: EngineOptions) {
+    this.#backend = options.backend;
+    this.#clock = options.clock;
+    this.#onEvent = options.onEvent;
+    this.#writer = new Writer({ ...options, expiries: this.#expiries });
+    this.#alarm = new Alarm(options.clock, this.#expiries, () => this.#tick());
+    this.#clockReading = readClock(options.clock);
+  }
+
+  /**
+   * Reads what is stored and brings the kernel to it: what has expired or now conflicts with the whitelist goes, what an
+   * interrupted change left behind goes, what is missing comes back.
+   * @throws RfwError `store-failed`, `kernel-refused`, `kernel-unavailable`
+   */
+  static async start(options: EngineOptions): Promise<Engine> {
+    const engine = new Engine(options);
+    const earlier = await engine.#writer.load();
+    await engine.#setClock(earlier === undefined ? 0 : stepSince(earlier, engine.#clockReading));
+    const { repair } = await engine.#writer.protect(options.protection);
+    // After a restart of the machine the kernel is empty, and that is nobody's doing.
+    const sameBoot = earlier?.bootId === options.clock.bootId;
+    if (sameBoot && repair.missing.length + repair.moved > 0) options.onEvent({ kind: 'drift', repair });
+    engine.#setAlarm();
+    return engine;
+  }
+
+  /** How many rules stand. */
+  get size(): number {
+    return this.#writer.size;
+  }
+
+  /** Why the kernel doesn't hold what it should; undefined when it does. */
+  get degraded(): string | undefined {
+    return this.#writer.degraded;
+  }
+
+  /**
+   * The rules in the kernel, with their counters.
+   * @throws RfwError `kernel-refused`, `kernel-unavailable`
+   */
+  list(): Promise<RuleState[]> {
+    return this.#backend.read();
+  }
+
+  /**
+   * Puts or deletes a rule. The promise resolves when that is enforced and durable.
+   * @throws RfwError `whitelist-conflict`, `unsupported`, `kernel-refused`, `kernel-unavailable`, `store-failed`, `stopping`
+   */
+  submit(command: PutCommand | DeleteCommand): Promise<Outcome> {
+    return this.#enqueue(command);
+  }
+
+  /**
+   * Sets the whitelist and the guard.
+   * @returns the rules that had to go because they conflict with the whitelist
+   * @throws RfwError as `submit`; the protection is then as it was
+   */
+  protect(protection: Protection): Promise<readonly Rule[]> {
+    return new Promise((resolve, reject) => {
+      if (this.#stopping) return reject(stoppingError());
+      this.#queue.run(async () => {
+        try {
+          await this.#followClock();
+          const { displaced } = await this.#writer.protect(protection);
+          resolve(displaced);
+        } catch (error) {
+          reject(asRfwError(error));
+        }
+        this.#setAlarm();
+      });
+    });
+  }
+
+  /** Finishes what was submitted and takes nothing more. The rules stay enforced. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#alarm.stop();
+    await this.#queue.idle();
+  }
+
+  #enqueue(command: RuleCommand): Promise<Outcome> {
+    return new Promise((resolve, reject) => {
+      if (this.#stopping) return reject(stoppingError());
+      this.#queue.push({ command, resolve, reject });
+    });
+  }
+
+  async #work(batch: readonly Pending[]): Promise<void> {
+    try {
+      await this.#followClock();
+      await this.#writer.write(batch);
+    } catch (error) {
+      rejectAll(batch, error);
+    }
+    this.#setAlarm();
+  }
+
+  #clockWasSet(): boolean {
+    return stepSince(this.#clockReading, readClock(this.#clock)) !== 0;
+  }
+
+  /** Moves the expiries along when the wall clock was set, so that what was asked for ten minutes lasts ten minutes. */
+  async #followClock(): Promise<void> {
+    const step = stepSince(this.#clockReading, readClock(this.#clock));
+    if (step !== 0) await this.#setClock(step);
+  }
+
+  async #setClock(step: number): Promise<void> {
+    this.#clockReading = await this.#writer.moveExpiries(step);
+    if (step !== 0) this.#onEvent({ kind: 'clock-set', milliseconds: step });
+  }
+
+  #setAlarm(): void {
+    this.#alarm.set(this.#writer.retryDelay);
+  }
+
+  /** Has a batch take out what is due; an empty one still follows the clock and tries to recover. */
+  #tick(): void {
+    const clockWasSet = this.#clockWasSet();
+    const due = clockWasSet ? [] : this.#alarm.takeDue();
+    if (due.length === 0 && !clockWasSet && this.degraded === undefined) {
+      this.#setAlarm();
+      return;
+    }
+    this.#enqueue({ kind: 'expire', specs: due }).catch(() => {
+      // The kernel or the disk refused: the rules still stand and their time is still up.
+      this.#alarm.postpone(due);
+      this.#setAlarm();
+    });
+  }
+}
+
+function stoppingError(): RfwError {
+  return new RfwError('stopping', 'rfw is stopping: try again in a moment');
+}

@@ -1,0 +1,17 @@
+import type { Repair } from '../backends/backend.ts';
+import type { Rule } from '../domain/rule.ts';
+
+/** What happened in the engine, in the order in which it did. */
+export type EngineEvent =
+  | { readonly kind: 'created' | 'updated' | 'deleted'; readonly rule: Rule; readonly origin: string }
+  /** Its time was up. */
+  | { readonly kind: 'expired'; readonly rule: Rule }
+  /** It had to go because of a new whitelist. */
+  | { readonly kind: 'displaced'; readonly rule: Rule }
+  /** Somebody else had changed what rfw put into the kernel; it is repaired. */
+  | { readonly kind: 'drift'; readonly repair: Repair }
+  /** The wall clock was set by so many milliseconds; the expiries moved along. */
+  | { readonly kind: 'clock-set'; readonly milliseconds: number }
+  /** The kernel can't be brought to what it should hold. */
+  | { readonly kind: 'degraded'; readonly reason: string }
+  | { readonly kind: 'recovered' };

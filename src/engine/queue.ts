@@ -1,0 +1,58 @@
+/** Something that waits to be worked on: an item that may share a batch, or a task that runs between two batches. */
+type Entry<T> = { readonly item: T } | { readonly task: () => Promise<void> };
+
+/**
+ * Serialises work: batches of items and single tasks, in the order in which they came, one at a time. A batch is all
+ * that waits, up to the next task or the limit.
+ */
+export class WorkQueue<T> {
+  readonly #work: (batch: readonly T[]) => Promise<void>;
+  readonly #limit: number;
+  #entries: Entry<T>[] = [];
+  #draining: Promise<void> | undefined;
+
+  /** @param work must not reject: it answers for its items itself */
+  constructor(work: (batch: readonly T[]) => Promise<void>, limit: number) {
+    this.#work = work;
+    this.#limit = limit;
+  }
+
+  push(item: T): void {
+    this.#enqueue({ item });
+  }
+
+  /** Runs a task between two batches. It must not reject. */
+  run(task: () => Promise<void>): void {
+    this.#enqueue({ task });
+  }
+
+  /** Resolves when nothing waits any more. */
+  async idle(): Promise<void> {
+    await this.#draining;
+  }
+
+  #enqueue(entry: Entry<T>): void {
+    this.#entries.push(entry);
+    this.#draining ??= this.#drain();
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#entries.length > 0) {
+      const first = this.#entries[0];
+      if (first !== undefined && 'task' in first) {
+        this.#entries.shift();
+        await first.task();
+      } else {
+        await this.#work(this.#takeBatch());
+      }
+    }
+    // Nothing can come in between the last look at the entries and this line, so no wake-up is lost.
+    this.#draining = undefined;
+  }
+
+  #takeBatch(): T[] {
+    const task = this.#entries.findIndex((entry) => 'task' in entry);
+    const end = Math.min(task < 0 ? this.#entries.length : task, this.#limit);
+    return this.#entries.splice(0, end).flatMap((entry) => ('item' in entry ? [entry.item] : []));
+  }
+}

@@ -1,0 +1,52 @@
+import type { DatabaseSyncInstance } from '@photostructure/sqlite';
+import { RfwError } from '../../domain/errors.ts';
+
+/**
+ * The schema, one step a version. A step that has been released is never edited: the next change is a new step.
+ * Instants are milliseconds since the epoch; a null expiry is never. `seq` is the order: the highest is met first.
+ */
+const steps: readonly string[] = [
+  `CREATE TABLE rules (
+     seq INTEGER PRIMARY KEY,
+     action TEXT NOT NULL,
+     chain TEXT NOT NULL,
+     "in" TEXT NOT NULL,
+     "out" TEXT NOT NULL,
+     source TEXT NOT NULL,
+     destination TEXT NOT NULL,
+     expires_at INTEGER,
+     created_at INTEGER NOT NULL,
+     origin TEXT NOT NULL,
+     comment TEXT NOT NULL,
+     UNIQUE (source, destination, chain, action, "in", "out")
+   ) STRICT;
+   CREATE TABLE intended (
+     action TEXT NOT NULL,
+     chain TEXT NOT NULL,
+     "in" TEXT NOT NULL,
+     "out" TEXT NOT NULL,
+     source TEXT NOT NULL,
+     destination TEXT NOT NULL
+   ) STRICT;
+   CREATE TABLE intended_guards (guard TEXT NOT NULL) STRICT;
+   CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;`,
+];
+
+/**
+ * Brings the schema to this version.
+ * @throws RfwError `store-failed` when a newer rfw has written the file
+ */
+export function migrate(db: DatabaseSyncInstance): void {
+  const row = db.prepare('PRAGMA user_version').get() as { user_version: number };
+  const version = row.user_version;
+  if (version > steps.length) {
+    throw new RfwError(
+      'store-failed',
+      `The stored rules are of a newer rfw (schema ${version}, this one knows ${steps.length}): install that version again`,
+    );
+  }
+  for (const [index, step] of steps.entries()) {
+    if (index < version) continue;
+    db.exec(`BEGIN IMMEDIATE; ${step} PRAGMA user_version = ${index + 1}; COMMIT;`);
+  }
+}

@@ -1,0 +1,49 @@
+import type { PortGuard } from '../../domain/guard.ts';
+import type { Rule, RuleSpec } from '../../domain/rule.ts';
+import type { ClockReading } from '../clock.ts';
+
+/** One durable change of one rule. */
+export type Mutation =
+  | { readonly kind: 'insert'; readonly rule: Rule }
+  | { readonly kind: 'expiry'; readonly rule: Rule }
+  | { readonly kind: 'delete'; readonly rule: Rule };
+
+/** What the kernel may hold without its being stored as rfw's. */
+export interface Leftovers {
+  readonly rules: readonly RuleSpec[];
+  readonly guards: readonly PortGuard[];
+}
+
+/** What an earlier run left. */
+export interface StoredState {
+  /** Oldest first. */
+  readonly rules: readonly Rule[];
+  /** The guard that was last in the kernel. */
+  readonly guard: PortGuard | null;
+  /** What was about to be put into the kernel when the last run ended; whether it got there is unknown. */
+  readonly intended: Leftovers;
+  /** The highest `seq` ever given out. */
+  readonly lastSeq: number;
+  /** The clocks when the expiries were last moved; undefined in a new store. */
+  readonly clock: ClockReading | undefined;
+}
+
+/**
+ * Where rules survive. Every method rejects with RfwError `store-failed`, and then nothing of it is stored.
+ */
+export interface Store {
+  load(): Promise<StoredState>;
+  /**
+   * Notes, before the kernel is changed, what it may hold from now on. The note replaces the one before. It survives the
+   * end of the process, but needn't survive that of the machine: neither does what the kernel holds.
+   */
+  intend(leftovers: Leftovers): Promise<void>;
+  /**
+   * Stores the mutations, and the guard where one is given, as one transaction, and forgets what was intended. It is on
+   * disk when the promise resolves.
+   */
+  append(mutations: readonly Mutation[], guard?: PortGuard | null): Promise<void>;
+  /** Moves every expiry by so many milliseconds, because the wall clock was set by as much, and stores the reading. */
+  moveExpiries(milliseconds: number, clock: ClockReading): Promise<void>;
+  close(): Promise<void>;
+}
