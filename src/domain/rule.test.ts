@@ -187,6 +187,7 @@ describe('ruleKey', () => {
     const anySide = fc.oneof(fc.constant('any' as const), prefix);
     const name = fc
       .stringMatching(/^[A-Za-z0-9_.:@][A-Za-z0-9_.:@-]{0,13}\+?$/)
+      .filter((text) => text !== '.' && text !== '..')
       .filter((text) => text.length <= 15)
       .map(parseInterface);
     const interfaces = fc.oneof(fc.constant(anyInterface), name);

@@ -85,6 +85,11 @@ describe('parseWhitelist', () => {
     }
   });
 
+  it.each(['\r', '\u2028', '\u2029'])('ends a comment at the end of its line and nowhere before: %j', (character) => {
+    const { entries } = parseWhitelist(`# one${character}9.9.9.9\n1.2.3.4`, 'white.list');
+    expect(entries.map(({ text }) => text)).toEqual(['1.2.3.4']);
+  });
+
   it('keeps the order and the repetitions of the file', () => {
     const { entries } = whitelist('2001:db8::1', '1.2.3.4', '1.1.1.1', '1.2.3.4');
     expect(entries.map(({ text }) => text).join(' ')).toBe('2001:db8::1 1.2.3.4 1.1.1.1 1.2.3.4');
@@ -295,5 +300,12 @@ describe('Whitelist.prefixes', () => {
         .map(formatPrefix)
         .join(' '),
     ).toBe(prefixes);
+  });
+});
+
+describe('Whitelist.prefixes of a range around the IPv4-mapped block', () => {
+  it('leaves that block out, since as text it would be IPv4', () => {
+    const around = new Whitelist([parseWhitelistEntry('::fffe:ffff:ffff-::1:0:0:0')]);
+    expect(around.prefixes().map(formatPrefix)).toEqual(['::fffe:ffff:ffff/128', '::1:0:0:0/128']);
   });
 });
