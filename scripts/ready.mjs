@@ -1,7 +1,7 @@
 // Installs what is missing and builds when stale. Uses nothing but Node, since nothing else may be there yet.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -42,7 +42,7 @@ function sourceFiles(folder) {
 
 /** Installs the locked dependencies, unless they are there. */
 export function install() {
-  const hash = hashOf(['package.json', 'package-lock.json']);
+  const hash = hashOf(['package-lock.json']);
   if (isFresh(installStamp, hash)) return;
   run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error']);
   writeFileSync(installStamp, hash);
@@ -50,12 +50,21 @@ export function install() {
 
 /** Compiles src to dist, unless it is there. */
 export function build() {
-  const hash = hashOf(['package.json', 'tsconfig.json', 'tsconfig.build.json', ...sourceFiles('src')]);
+  const programs = sourceFiles('src').filter((file) => !/\.(test|fixture|conformance)\.ts$/.test(file));
+  const hash = hashOf(['tsconfig.json', 'tsconfig.build.json', ...programs]);
   if (isFresh(buildStamp, hash)) return;
+  // Built aside, so that a program that runs, or another build at the same time, never sees half of it.
+  const aside = join(root, `dist.${process.pid}`);
+  run(process.execPath, [
+    join('node_modules', 'typescript', 'bin', 'tsc'),
+    '-p',
+    'tsconfig.build.json',
+    '--outDir',
+    aside,
+  ]);
+  writeFileSync(join(aside, '.source'), hash);
   rmSync(join(root, 'dist'), { recursive: true, force: true });
-  run(process.execPath, [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json']);
-  mkdirSync(join(root, 'dist'), { recursive: true });
-  writeFileSync(buildStamp, hash);
+  renameSync(aside, join(root, 'dist'));
 }
 
 /** Has the program ready to run. */

@@ -2,6 +2,7 @@
 export interface RequestOrigin {
   readonly host?: string | undefined;
   readonly origin?: string | undefined;
+  readonly referer?: string | undefined;
   readonly 'sec-fetch-site'?: string | string[] | undefined;
 }
 
@@ -10,7 +11,7 @@ const loopbackNames = new Set(['localhost', '127.0.0.1', '[::1]']);
 /**
  * Why a request to the local server must not be served, or undefined when it may be. A page in a browser on this
  * host can send requests to it; such a page shows by the name that it was reached by (DNS rebinding), by its Origin
- * (RFC 6454), or by Sec-Fetch-Site (W3C Fetch Metadata).
+ * (RFC 6454), by Referer, or by Sec-Fetch-Site (W3C Fetch Metadata).
  */
 export function foreignness(headers: RequestOrigin, port: number): string | undefined {
   // HTTP/1.0 clients send no Host, browsers always do.
@@ -19,7 +20,10 @@ export function foreignness(headers: RequestOrigin, port: number): string | unde
   }
   const site = headers['sec-fetch-site'];
   if (site !== undefined && site !== 'same-origin' && site !== 'none') return 'Cross-site requests are refused';
-  if (headers.origin !== undefined && !isOwnOrigin(headers.origin, port)) return 'Cross-site requests are refused';
+  // Browsers that send no Sec-Fetch-Site yet say by Referer whose page asks for an image or follows a link.
+  for (const source of [headers.origin, headers.referer]) {
+    if (source !== undefined && !isOwnOrigin(source, port)) return 'Cross-site requests are refused';
+  }
   return undefined;
 }
 
@@ -29,5 +33,6 @@ function isLoopback(host: string, port: number): boolean {
 }
 
 function isOwnOrigin(origin: string, port: number): boolean {
-  return [...loopbackNames].some((own) => origin.toLowerCase() === `http://${own}:${port}`);
+  const own = [...loopbackNames].map((name) => `http://${name}:${port}`);
+  return own.some((mine) => origin.toLowerCase() === mine || origin.toLowerCase().startsWith(`${mine}/`));
 }

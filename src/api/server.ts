@@ -1,9 +1,10 @@
-import { createServer as createHttpServer, type Server as HttpServer, type RequestListener } from 'node:http';
+import { createServer as createHttpServer, type Server as HttpServer, METHODS, type RequestListener } from 'node:http';
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
+import type { SecureContextOptions } from 'node:tls';
 import fastify, { type ConnectionError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { type Address, parseAddress } from '../domain/address.ts';
-import { sendError } from './compat/routes.ts';
+import { longestUrl, sendError } from './errors.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -16,6 +17,11 @@ declare module 'fastify' {
 export interface TlsFiles {
   readonly cert: Buffer;
   readonly key: Buffer;
+}
+
+/** How TLS is spoken with a certificate: 1.2 and 1.3 only, whatever Node was told on its command line. */
+export function tlsOptions(tls: TlsFiles): SecureContextOptions {
+  return { ...tls, minVersion: 'TLSv1.2' };
 }
 
 /** Bounds on what a client may send and how long it may take. Bytes and milliseconds. */
@@ -39,21 +45,50 @@ export function makeServer(tls: TlsFiles | undefined): FastifyInstance {
     forceCloseConnections: 'idle',
     clientErrorHandler: answerBrokenRequest,
     exposeHeadRoutes: false,
-    // Before any route sees them: paths that can't be decoded, the only error of the framework's own.
-    frameworkErrors: (error, _request, reply) => {
-      void sendError(reply as FastifyReply, 400, `Incorrect path: ${error.message}`);
-    },
+    return503OnClosing: false,
+    rewriteUrl: ({ url = '/' }) => (isRoutable(url) ? url : '/'),
     serverFactory: (handler) => listener(tls, handler),
   });
-  server.decorateRequest('principal', '');
-  // The API of 2014 has no bodies; clients that send one anyway, of whatever type, mean nothing by it.
-  server.removeAllContentTypeParsers();
-  server.addContentTypeParser('*', (_request, payload, done) => {
-    payload.resume();
-    payload.on('end', () => done(null));
-    payload.on('error', done);
+  // Every method finds its route, and the route says whether it is allowed.
+  for (const method of METHODS) {
+    if (!server.supportedMethods.includes(method)) server.addHttpMethod(method, { hasBody: true });
+  }
+  server.addHook('onRequest', async (_request, reply) => {
+    if (!closing.has(server)) return;
+    reply.header('connection', 'close');
+    await sendError(reply, 503, 'rfw is stopping: try again in a moment');
   });
+  server.decorateRequest('principal', '');
+  server.setErrorHandler(async (error, _request, reply) => answerFailure(reply, error));
+  ignoreBodies(server);
   return server;
+}
+
+/** Whether the router can take the path apart. A route sees the path as it was sent, by `originalUrl`, in any case. */
+function isRoutable(url: string): boolean {
+  try {
+    decodeURI(url);
+    return url.startsWith('/');
+  } catch {
+    return false;
+  }
+}
+
+/** The API of 2014 has no bodies; clients that send one anyway, of whatever type, mean nothing by it. */
+function ignoreBodies(server: FastifyInstance): void {
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, _body, done) => done(null));
+  server.addHook('onRequest', async (request) => {
+    // A type that isn't one would be refused before the body is looked at.
+    if (request.headers['content-type'] !== undefined) request.headers['content-type'] = 'application/octet-stream';
+  });
+}
+
+/** What the framework refuses, and failures of the program itself, which are nobody else's business. */
+async function answerFailure(reply: FastifyReply, error: unknown): Promise<void> {
+  const status = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500;
+  const known = error instanceof Error && status >= 400 && status < 500;
+  await sendError(reply, known ? status : 500, known ? error.message : 'Internal error, see the log of rfw');
 }
 
 function listener(tls: TlsFiles | undefined, handler: RequestListener): HttpServer | HttpsServer {
@@ -68,7 +103,7 @@ function listener(tls: TlsFiles | undefined, handler: RequestListener): HttpServ
     tls === undefined
       ? createHttpServer(options, handler)
       : createHttpsServer(
-          { ...options, ...tls, minVersion: 'TLSv1.2', handshakeTimeout: limits.handshakeTimeout },
+          { ...options, ...tlsOptions(tls), minVersion: 'TLSv1.2', handshakeTimeout: limits.handshakeTimeout },
           handler,
         );
   server.maxConnections = limits.connections;
@@ -92,8 +127,10 @@ function brokenStatus(error: ConnectionError): string {
   if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') return '408 Request Timeout';
   if (error.code !== 'HPE_HEADER_OVERFLOW') return '400 Bad Request';
   const packet: unknown = error.rawPacket;
-  const endOfLine = Buffer.isBuffer(packet) ? packet.indexOf('\r\n') : -1;
-  return endOfLine < 0 || endOfLine > 8192 ? '414 URI Too Long' : '431 Request Header Fields Too Large';
+  const text = Buffer.isBuffer(packet) ? packet.toString('latin1') : '';
+  // Only the packet in which the limit was reached is known: it has the path when it begins with a method.
+  const line = /^[A-Z-]+ [^\r\n]*/.exec(text)?.[0] ?? '';
+  return line.length > longestUrl ? '414 URI Too Long' : '431 Request Header Fields Too Large';
 }
 
 /** The address of the client that a request came from. */
@@ -105,8 +142,12 @@ export function clientAddress(request: FastifyRequest): Address {
 /** Milliseconds that requests under way may take to finish when a server closes. */
 const closingPatience = 3000;
 
+/** The servers that take no more requests, also not over the connections that they have. */
+const closing = new WeakSet<FastifyInstance>();
+
 /** Stops accepting, finishes what was accepted, and cuts off clients that take too long. */
 export async function closeServer(server: FastifyInstance): Promise<void> {
+  closing.add(server);
   const cutOff = setTimeout(() => server.server.closeAllConnections(), closingPatience);
   try {
     await server.close();

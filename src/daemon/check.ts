@@ -1,5 +1,6 @@
 import { formatNetwork } from '../domain/address.ts';
 import type { Config } from './config.ts';
+import { formatUrl } from './doors.ts';
 import { protectionOf, type Settings } from './settings.ts';
 import { stateFolder } from './state.ts';
 import { version } from './version.ts';
@@ -25,7 +26,7 @@ function serverLines({ outward, local, nonRestful, credentials }: Config): strin
   const user = credentials === undefined ? '' : ` as ${credentials.username}`;
   return [
     ...(outward
-      ? [`  listen on https://${outward.ip}:${outward.port} for whitelisted clients that log in${user}`]
+      ? [`  listen on ${formatUrl('https', outward.ip, outward.port)} for whitelisted clients that log in${user}`]
       : []),
     ...(local
       ? [

@@ -63,21 +63,21 @@ type Key = (typeof knownKeys)[number];
  * @throws RfwError `config-invalid`: one message with file, line and what is allowed
  */
 export function loadConfig(file: string): Config {
-  return parseConfig(readText(file, 'the configuration file'), file);
+  return parseConfig(readText(file, 'the configuration file', '. rfw --init writes a first one'), file);
 }
 
-/** The text of a file. @throws RfwError `config-invalid` */
-export function readText(file: string, what: string): string {
+/** The text of a file. @param hint what to do when there is none @throws RfwError `config-invalid` */
+export function readText(file: string, what: string, hint = ''): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    throw new RfwError('config-invalid', `Could not read ${what} ${file}: ${reasonOf(error)}`, { cause: error });
+    throw new RfwError('config-invalid', `Could not read ${what} ${file}: ${reasonOf(error)}${hint}`, { cause: error });
   }
 }
 
 /** As `loadConfig`, from text. @param file where the text stands: paths in it are looked up from there */
 export function parseConfig(text: string, file: string): Config {
-  const settings = new Settings(parseIni(text, file), file);
+  const settings = new KeyReader(parseIni(text, file), file);
   const outward = settings.flag('outward.server')
     ? {
         port: settings.value('outward.server.port', '7393', port),
@@ -94,6 +94,9 @@ export function parseConfig(text: string, file: string): Config {
     : undefined;
   if (outward === undefined && local === undefined) {
     throw new RfwError('config-invalid', `${file}: no server is on. Allowed: outward.server, local.server, or both`);
+  }
+  if (outward !== undefined && outward.port === local?.port) {
+    throw settings.error('local.server.port', `= ${local.port}: outward.server.port is the same; the servers need two`);
   }
   const asks = outward !== undefined || local?.authentication === true;
   return {
@@ -115,8 +118,8 @@ export function parseConfig(text: string, file: string): Config {
   };
 }
 
-/** The settings of a file by key, each read on demand. */
-class Settings {
+/** Reads the values of keys, and says what is wrong with them. */
+class KeyReader {
   readonly #entries: ReadonlyMap<string, IniEntry>;
   readonly #file: string;
 
@@ -138,17 +141,17 @@ class Settings {
     const entry = this.#entries.get(key);
     if (entry === undefined) return false;
     if (entry.value === null) return true;
-    throw this.#error(key, 'is a flag. Allowed: the key alone on its line turns it on; remove the line to turn it off');
+    throw this.error(key, 'is a flag. Allowed: the key alone on its line turns it on; remove the line to turn it off');
   }
 
   value<T>(key: Key, fallback: string | undefined, parse: (text: string) => T): T {
     const text = this.#entries.has(key) ? this.#entries.get(key)?.value : fallback;
-    if (text === null) throw this.#error(key, `needs a value: ${key} = …`);
-    if (text === undefined) throw this.#error(key, 'is missing');
+    if (text === null) throw this.error(key, `needs a value: ${key} = …`);
+    if (text === undefined) throw this.error(key, `is missing: add a line "${key} = …"`);
     try {
       return parse(text);
     } catch (error) {
-      throw this.#error(key, `= ${text}: ${reasonOf(error)}`);
+      throw this.error(key, `= ${text}: ${reasonOf(error)}`);
     }
   }
 
@@ -165,7 +168,8 @@ class Settings {
     });
   }
 
-  #error(key: Key, problem: string): RfwError {
+  /** An error that names the line of the key. */
+  error(key: Key, problem: string): RfwError {
     const line = this.#entries.get(key)?.line;
     return new RfwError(
       'config-invalid',

@@ -7,6 +7,7 @@ import { Engine } from '../engine/engine.ts';
 import type { Store } from '../engine/store/store.ts';
 import { type ChosenBackend, chooseBackend } from './backend.ts';
 import type { Config } from './config.ts';
+import { Deferred } from './deferred.ts';
 import { Doors } from './doors.ts';
 import { logEvent } from './events.ts';
 import { loadSettings, protectionOf, type Settings } from './settings.ts';
@@ -28,10 +29,16 @@ interface Parts {
   readonly engine: Engine;
   /** The settings in force, shared with the doors. */
   readonly held: { settings: Settings };
+  /** Reads the settings again. */
+  readonly load: () => Settings;
 }
 
-/** Settings that only a new start can change. */
-const fixed = ['backend', 'stateDir', 'iptablesPath'] as const satisfies readonly (keyof Config)[];
+/** Settings that only a new start can change, and their keys in the file. */
+const fixed = {
+  backend: 'firewall.backend',
+  stateDir: 'state.dir',
+  iptablesPath: 'iptables.path',
+} as const satisfies Partial<Record<keyof Config, string>>;
 
 /** The running service: wires settings, store, backend, engine and doors. Nothing else does. */
 export class Daemon {
@@ -44,34 +51,34 @@ export class Daemon {
   /**
    * Starts everything, the kernel last: when it is changed, all the rest is known to work. Requests that come in
    * meanwhile wait.
+   * @param load reads the settings again for `reload`
    * @throws RfwError that says what is in the way; nothing is left half started
    */
-  static async start(settings: Settings, log: Logger): Promise<Daemon> {
+  static async start(
+    settings: Settings,
+    log: Logger,
+    load: () => Settings = () => loadSettings(settings.config.file),
+  ): Promise<Daemon> {
     const chosen = await chooseBackend(settings.config);
     const store = openStore(settings.config);
     const held = { settings };
-    let admit: (engine: Engine | Promise<never>) => void = () => {};
-    const ready = new Promise<Engine>((resolve) => {
-      admit = resolve;
-    });
-    // When the start fails, the requests that wait are told; without any, nobody is.
-    ready.catch(() => {});
+    const ready = new Deferred<Engine>();
     const doors = new Doors({
       settings: () => held.settings,
-      engine: ready,
+      engine: ready.promise,
       backend: chosen.capabilities.summary,
       onRefusal: (client, reason) => log.warn({ client }, `Refused: ${reason}`),
       onResponse: (request, status) => logRequest(log, request, status),
     });
     try {
-      await doors.open(settings);
+      await doors.open(settings, ready.promise);
       const onEvent = (event: Parameters<typeof logEvent>[1]): void => logEvent(log, event);
       const protection = protectionOf(settings);
       const engine = await Engine.start({ backend: chosen.backend, store, clock: systemClock, protection, onEvent });
-      admit(engine);
-      return new Daemon({ log, store, chosen, doors, engine, held });
+      ready.resolve(engine);
+      return new Daemon({ log, store, chosen, doors, engine, held, load });
     } catch (error) {
-      admit(Promise.reject(error));
+      ready.reject(error);
       await doors.close();
       await store.close();
       throw error;
@@ -91,13 +98,16 @@ export class Daemon {
     const { log, held, doors, engine } = this.#parts;
     try {
       const next = this.#readAgain();
-      const undo = await doors.open(next);
+      const inForce = new Deferred<void>();
+      const undo = await doors.open(next, inForce.promise);
       try {
         const displaced = await engine.protect(protectionOf(next));
         held.settings = next;
+        inForce.resolve();
         await doors.settle(next);
         log.info({ removed: displaced.map(ruleKey) }, `Reloaded ${next.config.file}`);
       } catch (error) {
+        inForce.reject(error);
         await undo();
         throw error;
       }
@@ -108,11 +118,11 @@ export class Daemon {
 
   /** The settings on disk, but for those that can't change while the daemon runs. */
   #readAgain(): Settings {
-    const { log, held } = this.#parts;
+    const { log, held, load } = this.#parts;
     const now = held.settings.config;
-    const next = loadSettings(now.file);
-    for (const key of fixed) {
-      if (next.config[key] !== now[key]) log.warn(`A changed ${key} takes effect at the next start`);
+    const next = load();
+    for (const name of Object.keys(fixed) as (keyof typeof fixed)[]) {
+      if (next.config[name] !== now[name]) log.warn(`A changed ${fixed[name]} takes effect at the next start`);
     }
     const { backend, stateDir, iptablesPath } = now;
     return { ...next, config: { ...next.config, backend, stateDir, iptablesPath } };

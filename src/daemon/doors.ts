@@ -1,8 +1,9 @@
 import type { Server as HttpsServer } from 'node:https';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type CompatOptions, compatRoutes } from '../api/compat/routes.ts';
-import { guardLocal, guardOutward, type LocalPolicy, type OnRefusal, type OutwardPolicy } from '../api/doors.ts';
-import { closeServer, makeServer } from '../api/server.ts';
+import { sendError } from '../api/errors.ts';
+import { guardLocal, guardOutward, type LocalPolicy, type OnRefusal, type OutwardPolicy } from '../api/guards.ts';
+import { closeServer, makeServer, tlsOptions } from '../api/server.ts';
 import { RfwError, reasonOf } from '../domain/errors.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Settings } from './settings.ts';
@@ -32,6 +33,7 @@ export interface DoorsOptions {
 export class Doors {
   readonly #options: DoorsOptions;
   readonly #open = new Map<string, FastifyInstance>();
+  readonly #places = new Map<string, Place>();
 
   constructor(options: DoorsOptions) {
     this.#options = options;
@@ -43,26 +45,37 @@ export class Doors {
   }
 
   /**
-   * Opens what the settings ask for and isn't open. Nothing stays open of it when one can't be.
-   * @returns closes again what was opened
+   * Opens what the settings ask for and isn't open. When one can't be opened, all is as it was before.
+   * @param inForce when the settings are; requests to what is opened wait for it
+   * @returns brings back what was open before
    * @throws RfwError `config-invalid` when an address is taken
    */
-  async open(settings: Settings): Promise<() => Promise<void>> {
-    const opened: string[] = [];
+  async open(settings: Settings, inForce: Promise<unknown>): Promise<() => Promise<void>> {
+    const before = new Map(this.#places);
     const undo = async (): Promise<void> => {
-      await Promise.all(opened.map((url) => this.#close(url)));
+      for (const url of [...this.#open.keys()]) if (!before.has(url)) await this.#close(url);
+      for (const place of before.values())
+        if (!this.#open.has(urlOf(place))) await this.#listen(place, this.#options.settings(), Promise.resolve());
     };
-    for (const place of placesOf(settings)) {
-      const url = urlOf(place);
-      if (this.#open.has(url)) continue;
-      try {
-        if (await this.#listen(place, settings)) opened.push(url);
-      } catch (error) {
-        await undo();
-        throw error;
+    try {
+      await this.#makeWay(settings);
+      for (const place of placesOf(settings)) {
+        if (!this.#open.has(urlOf(place))) await this.#listen(place, settings, inForce);
       }
+    } catch (error) {
+      await undo();
+      throw error;
     }
     return undo;
+  }
+
+  /** Closes those of the open servers that aren't wanted any more and hold a port that another one is to have. */
+  async #makeWay(settings: Settings): Promise<void> {
+    const wanted = placesOf(settings);
+    for (const [url, place] of [...this.#places]) {
+      const stays = wanted.some((other) => urlOf(other) === url);
+      if (!stays && wanted.some(({ port }) => port === place.port)) await this.#close(url);
+    }
   }
 
   /** Closes what the settings don't ask for, and has the others take up the new certificate. */
@@ -71,7 +84,7 @@ export class Doors {
     for (const [url, server] of this.#open) {
       if (!wanted.has(url)) await this.#close(url);
       else if (settings.tls && url.startsWith('https:'))
-        (server.server as unknown as HttpsServer).setSecureContext(settings.tls);
+        (server.server as unknown as HttpsServer).setSecureContext(tlsOptions(settings.tls));
     }
   }
 
@@ -83,25 +96,29 @@ export class Doors {
   async #close(url: string): Promise<void> {
     const server = this.#open.get(url);
     this.#open.delete(url);
+    this.#places.delete(url);
     if (server) await closeServer(server);
   }
 
-  async #listen(place: Place, settings: Settings): Promise<boolean> {
-    const server = this.#build(place, settings);
+  async #listen(place: Place, settings: Settings, inForce: Promise<unknown>): Promise<void> {
+    const server = this.#build(place, settings, inForce);
     try {
       await server.listen({ host: place.host, port: place.port, ipv6Only: place.kind === 'local' });
       this.#open.set(urlOf(place), server);
-      return true;
+      this.#places.set(urlOf(place), place);
     } catch (error) {
       await server.close();
-      if (place.optional && isMissingAddress(error)) return false;
+      if (place.optional && isMissingAddress(error)) return;
       throw new RfwError('config-invalid', `Could not listen on ${urlOf(place)}: ${reasonOf(error)}`, { cause: error });
     }
   }
 
-  #build(place: Place, settings: Settings): FastifyInstance {
+  #build(place: Place, settings: Settings, inForce: Promise<unknown>): FastifyInstance {
     const { settings: current, onRefusal, onResponse } = this.#options;
     const server = makeServer(place.kind === 'outward' ? settings.tls : undefined);
+    server.addHook('onRequest', async (_request, reply) => {
+      await inForce.catch((error) => sendError(reply, 503, reasonOf(error)));
+    });
     server.addHook('onResponse', async (request, reply) => onResponse(request, reply.statusCode));
     if (place.kind === 'outward') guardOutward(server, () => outwardPolicy(current()), onRefusal);
     else guardLocal(server, () => localPolicy(current(), place.port), onRefusal);
@@ -155,7 +172,12 @@ function schemeOf({ kind }: Place): 'http' | 'https' {
 }
 
 function urlOf(place: Place): string {
-  return `${schemeOf(place)}://${place.host.includes(':') ? `[${place.host}]` : place.host}:${place.port}`;
+  return formatUrl(schemeOf(place), place.host, place.port);
+}
+
+/** The URL of a server; an IPv6 address is put in brackets (RFC 3986, section 3.2.2). */
+export function formatUrl(scheme: 'http' | 'https', host: string, port: number): string {
+  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 /** IPv6 may be off, or the loopback interface without its address. */

@@ -38,7 +38,9 @@ export function parseIni(text: string, file: string): Map<string, IniEntry> {
   return entries;
 }
 
+/** The first semicolon alone decides: it begins a comment when white space precedes it. */
 function cleanValue(value: string): string {
-  const bare = value.replace(/\s;.*$/, '').trim();
+  const semicolon = value.indexOf(';');
+  const bare = semicolon > 0 && /\s/.test(value[semicolon - 1] ?? '') ? value.slice(0, semicolon).trim() : value.trim();
   return bare === '""' ? '' : bare;
 }

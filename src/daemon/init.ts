@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { isIP } from 'node:net';
+import { dirname, join, resolve } from 'node:path';
 import { formatAddress, parseAddress } from '../domain/address.ts';
 import { RfwError, reasonOf } from '../domain/errors.ts';
 
@@ -12,7 +13,8 @@ const shipped = new URL('../../config/', import.meta.url);
  * @returns what was done and what is left to do, for people
  * @throws RfwError `config-invalid` when a file can't be written
  */
-export function initialise(configFile: string): string {
+export function initialise(file: string): string {
+  const configFile = resolve(file);
   const folder = dirname(configFile);
   const whitelistFile = join(folder, 'white.list');
   const client = sshClient();
@@ -38,7 +40,18 @@ function writeNew(file: string, text: string, mode: number): boolean {
   } finally {
     closeSync(descriptor);
   }
+  syncFolder(dirname(file));
   return true;
+}
+
+/** Makes the name of a new file durable, as fsync(2) asks for. */
+function syncFolder(folder: string): void {
+  const descriptor = openSync(folder, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 /** The configuration that ships, with its own password. */
@@ -67,7 +80,7 @@ function sshClient(): string | undefined {
       (entry) => entry.startsWith('SSH_CONNECTION=') || entry.startsWith('SSH_CLIENT='),
     );
     const address = connection?.split('=')[1]?.split(' ')[0]?.replace(/%.*/, '');
-    if (address) return formatAddress(parseAddress(address));
+    if (address !== undefined && isIP(address) !== 0) return formatAddress(parseAddress(address));
   }
   return undefined;
 }

@@ -1,3 +1,4 @@
+import { closeSync, openSync, writeSync } from 'node:fs';
 import pino, { type Logger } from 'pino';
 import pretty from 'pino-pretty';
 import { RfwError, reasonOf } from '../domain/errors.ts';
@@ -7,20 +8,23 @@ export const logLevels = { DEBUG: 'debug', INFO: 'info', WARNING: 'warn', ERROR:
 export type LogLevel = keyof typeof logLevels;
 
 export interface Log {
+  /** Writes JSON lines to the file, and readable lines to standard error: errors only, unless verbose. */
   readonly logger: Logger;
+  /** Writes to the file alone. */
+  readonly file: Logger;
   /** Opens the file anew, after something has moved it away. */
   reopen(): void;
-  /** Writes out what is buffered. */
-  flush(): void;
 }
 
 /**
- * Opens the log: JSON lines in the file, readable lines on standard error, there only errors unless `verbose`.
+ * Opens the log.
+ * @param level the least level that the file gets
+ * @param verbose whether the console gets everything
  * @throws RfwError `config-invalid` when the file can't be written
  */
 export function openLog(file: string, level: LogLevel, verbose: boolean): Log {
-  const destination = openFile(file);
-  const console = pretty({
+  const destination = new LogFile(file);
+  const readable = pretty({
     destination: 2,
     sync: true,
     ignore: 'pid,hostname',
@@ -28,32 +32,67 @@ export function openLog(file: string, level: LogLevel, verbose: boolean): Log {
     colorize: process.stderr.isTTY === true,
     singleLine: true,
   });
-  const streams = pino.multistream([
-    { level: logLevels[level], stream: destination },
-    { level: verbose ? 'debug' : 'error', stream: console },
-  ]);
+  const toFile = { level: logLevels[level], stream: destination };
+  const toConsole = { level: verbose ? 'debug' : 'error', stream: readable } as const;
   const options = {
     level: 'debug',
     base: { pid: process.pid },
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
   };
-  const logger = pino(options, streams);
   return {
-    logger,
+    logger: pino(options, pino.multistream([toFile, toConsole])),
+    file: pino(options, pino.multistream([toFile])),
     reopen: () => destination.reopen(),
-    flush: () => destination.flushSync(),
   };
 }
 
-function openFile(file: string): ReturnType<typeof pino.destination> {
-  try {
-    return pino.destination({ dest: file, append: true, sync: true, mode: 0o640 });
-  } catch (error) {
-    throw new RfwError(
-      'config-invalid',
-      `Could not write the log file ${file}: ${reasonOf(error)}. Name another one with --logfile`,
-      { cause: error },
-    );
+/** A file that lines are appended to. A full disk costs lines and nothing else: the firewall goes on. */
+class LogFile {
+  readonly #path: string;
+  #descriptor: number;
+  #broken = false;
+
+  constructor(path: string) {
+    this.#path = path;
+    try {
+      this.#descriptor = this.#open();
+    } catch (error) {
+      throw new RfwError(
+        'config-invalid',
+        `Could not write the log file ${path}: ${reasonOf(error)}. Name another one with --logfile`,
+        { cause: error },
+      );
+    }
+  }
+
+  #open(): number {
+    return openSync(this.#path, 'a', 0o640);
+  }
+
+  write(line: string): void {
+    try {
+      writeSync(this.#descriptor, line);
+      this.#broken = false;
+    } catch (error) {
+      this.#complain(error);
+    }
+  }
+
+  reopen(): void {
+    try {
+      const descriptor = this.#open();
+      closeSync(this.#descriptor);
+      this.#descriptor = descriptor;
+    } catch (error) {
+      // The old file, wherever it is now, is better than none.
+      this.#complain(error);
+    }
+  }
+
+  /** Says once on standard error that lines are being lost. */
+  #complain(error: unknown): void {
+    if (!this.#broken) process.stderr.write(`rfw: could not write the log file ${this.#path}: ${reasonOf(error)}\n`);
+    this.#broken = true;
   }
 }

@@ -27,9 +27,10 @@ export async function main(argv: readonly string[]): Promise<void> {
   if (flags === undefined) return;
   try {
     if (flags.init) return say(initialise(flags.f));
-    const settings = withBackend(loadSettings(flags.f), flags.backend);
+    const load = (): Settings => withBackend(loadSettings(flags.f), flags.backend);
+    const settings = load();
     if (flags.check) return say(checkReport(settings));
-    await serve(settings, flags);
+    await serve(settings, load, flags);
   } catch (error) {
     if (!(error instanceof RfwError)) throw error;
     process.stderr.write(`rfw: ${error.message}\n`);
@@ -68,40 +69,57 @@ function withBackend(settings: Settings, backend: BackendChoice | undefined): Se
   return backend === undefined ? settings : { ...settings, config: { ...settings.config, backend } };
 }
 
-async function serve(settings: Settings, flags: Flags): Promise<void> {
+/** @param load reads the settings again, flags of the command line included */
+async function serve(settings: Settings, load: () => Settings, flags: Flags): Promise<void> {
   // Before the log file: whoever may not change the firewall mostly may not write there either.
   if (settings.config.backend !== 'memory') requireNetAdmin();
   const log = openLog(flags.logfile, flags.loglevel, flags.v === true);
+  const starting = Daemon.start(settings, log.logger, load);
+  // From the first moment: a signal that comes while the start is under way is followed when it is over.
+  followSignals(starting, log);
+  logCrashes(log);
   try {
-    const daemon = await Daemon.start(settings, log.logger);
+    const daemon = await starting;
     log.logger.info(daemon.report, `rfw ${version} started`);
     say(startReport(daemon.report, settings));
-    followSignals(daemon, log);
   } catch (error) {
-    log.logger.error(`rfw could not start: ${reasonOf(error)}`);
-    log.flush();
+    // Whoever started it is told on the console by the caller.
+    log.file.fatal(`rfw could not start: ${reasonOf(error)}`);
     throw error;
   }
 }
 
-function followSignals(daemon: Daemon, log: Log): void {
+function followSignals(starting: Promise<Daemon>, log: Log): void {
+  // A start that fails has its own ending; signals then have nothing to act on.
+  let last: Promise<void> = starting.then(() => {}).catch(() => {});
+  const then = (act: (daemon: Daemon) => Promise<void>): void => {
+    // One after the other: two reloads at once could each undo the other's doors.
+    last = last.then(async () => act(await starting)).catch(() => {});
+  };
   let stopping = false;
   const stop = (signal: string): void => {
-    if (!stopping) void shutDown(daemon, log, signal);
+    if (!stopping) then((daemon) => shutDown(daemon, log.logger, signal));
     stopping = true;
   };
   process.on('SIGTERM', () => stop('SIGTERM'));
   process.on('SIGINT', () => stop('SIGINT'));
-  let reloading = Promise.resolve();
   process.on('SIGHUP', () => {
     log.reopen();
-    // One after the other: two reloads at once could each undo the other's doors.
-    reloading = reloading.then(() => daemon.reload());
+    then((daemon) => daemon.reload());
   });
 }
 
-async function shutDown(daemon: Daemon, log: Log, signal: string): Promise<void> {
-  const logger: Logger = log.logger;
+/** A failure of the program itself must leave a trace where people look for it. */
+function logCrashes(log: Log): void {
+  const crash = (error: unknown): void => {
+    log.logger.fatal({ error: error instanceof Error ? error.stack : error }, `rfw failed: ${reasonOf(error)}`);
+    process.exit(1);
+  };
+  process.on('uncaughtException', crash);
+  process.on('unhandledRejection', crash);
+}
+
+async function shutDown(daemon: Daemon, logger: Logger, signal: string): Promise<void> {
   logger.info(`${signal}: stopping`);
   try {
     await daemon.stop();
@@ -110,6 +128,5 @@ async function shutDown(daemon: Daemon, log: Log, signal: string): Promise<void>
     logger.error(`Could not stop in order: ${reasonOf(error)}`);
     process.exitCode = 1;
   }
-  log.flush();
   process.exit();
 }

@@ -3,6 +3,7 @@ import { quote } from '../../domain/address.ts';
 import { RfwError } from '../../domain/errors.ts';
 import type { RuleSpec } from '../../domain/rule.ts';
 import type { Engine } from '../../engine/engine.ts';
+import { longestUrl, sendError } from '../errors.ts';
 import { problems } from '../problem.ts';
 import { parsePath, type Resource } from './path.ts';
 import { parseQuery, type Query } from './query.ts';
@@ -18,9 +19,6 @@ export interface CompatOptions {
   readonly facts: ServerFacts;
 }
 
-/** The longest path with its query, in bytes. */
-const longestUrl = 8192;
-
 /**
  * The routes of 2014: every path that no other API has taken.
  * @param options asked anew for each request, since a reload may change them
@@ -33,24 +31,15 @@ export function compatRoutes(
     try {
       await answer(request, reply, await options(request));
     } catch (error) {
-      await refuse(reply, error);
+      if (!(error instanceof RfwError)) throw error;
+      await sendError(reply, problems[error.code], error.message);
     }
   });
 }
 
-/** Answers with an error as in 2014: its text, after `ERROR: `. */
-export async function refuse(reply: FastifyReply, error: unknown): Promise<void> {
-  if (!(error instanceof RfwError)) throw error;
-  await sendError(reply, problems[error.code], error.message);
-}
-
-/** Sends the text of an error in the form of 2014. */
-export async function sendError(reply: FastifyReply, status: number, message: string): Promise<void> {
-  await reply.code(status).type('text/plain; charset=utf-8').send(`ERROR: ${message}\r\n`);
-}
-
 async function answer(request: FastifyRequest, reply: FastifyReply, options: CompatOptions): Promise<void> {
-  const url = request.raw.url ?? '/';
+  // A target in the absolute form is as good as its path (RFC 9112, section 3.2.2).
+  const url = request.originalUrl.replace(/^https?:\/\/[^/?]*/i, '');
   if (Buffer.byteLength(url) > longestUrl)
     return sendError(reply, 414, `The path and query are longer than ${longestUrl} bytes`);
   const question = url.indexOf('?');

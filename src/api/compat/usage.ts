@@ -16,6 +16,7 @@ export interface ServerFacts {
 /** The help that GET / answers. */
 export function usage(facts: ServerFacts): string {
   const base = `${facts.scheme}://${facts.host.includes(':') ? `[${facts.host}]` : facts.host}:${facts.port}`;
+  const curl = `curl${facts.scheme === 'https' ? ' --cacert client/ca.crt' : ''}${facts.authentication ? ' --user NAME:PASSWORD' : ''}`;
   const expire = facts.defaultExpire === 0 ? 'permanent' : `${facts.defaultExpire} seconds`;
   return `rfw ${facts.version} - remote firewall
 
@@ -41,8 +42,8 @@ expire=N   the rule ends after N seconds, or Nm, Nh, Nd; 0 is permanent
 wait=true  accepted; every answer waits until the rule is in the kernel and on disk
 
 Examples
-  curl -X PUT ${base}/drop/input/any/203.0.113.7?expire=10m
-  curl -X DELETE ${base}/drop/input/any/203.0.113.7
-  curl ${base}/list/input
+  ${curl} -X PUT '${base}/drop/input/any/203.0.113.7?expire=10m'
+  ${curl} -X DELETE ${base}/drop/input/any/203.0.113.7
+  ${curl} ${base}/list/input
 `;
 }

@@ -2,8 +2,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { formatAddress } from '../domain/address.ts';
 import type { Whitelist } from '../domain/whitelist.ts';
 import { foreignness } from './browser.ts';
-import { sendError } from './compat/routes.ts';
 import { type Credentials, parseBasic, sameCredentials } from './credentials.ts';
+import { sendError } from './errors.ts';
 import { clientAddress } from './server.ts';
 
 /** Told of every request that a door turned away. */

@@ -1,0 +1,121 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { MemoryBackend } from '../backends/memory.ts';
+import { parseKey } from '../certs/key.ts';
+import { parseConfig } from '../daemon/config.ts';
+import { requireNetAdmin } from '../daemon/privileges.ts';
+import type { ErrorCode } from '../domain/errors.ts';
+import { RfwError } from '../domain/errors.ts';
+import { parseWhitelist } from '../domain/whitelist.ts';
+import { systemClock } from '../engine/clock.ts';
+import { Engine } from '../engine/engine.ts';
+import { MemoryStore } from '../engine/store/memory.ts';
+import { SqliteStore } from '../engine/store/sqlite.ts';
+import { parsePath } from './compat/path.ts';
+import { parseQuery } from './compat/query.ts';
+import { problems } from './problem.ts';
+import { openServer } from './server.fixture.ts';
+
+/** Something that fails, or why nothing can be made to fail here. */
+type Failure = (() => unknown) | { readonly notHere: string };
+
+const parse = (path: string) => (): unknown => parsePath(path);
+
+async function startEngine(): Promise<Engine> {
+  const protection = { whitelist: parseWhitelist('192.0.2.1', 'white.list'), guard: null };
+  const parts = { backend: new MemoryBackend(), store: new MemoryStore(), clock: systemClock, protection };
+  return Engine.start({ ...parts, onEvent: () => {} });
+}
+
+async function submit(path: string, before: (engine: Engine) => unknown = () => {}): Promise<unknown> {
+  const resource = parsePath(path);
+  if (resource.kind !== 'rule') throw new Error(`${path} is no rule`);
+  const engine = await startEngine();
+  await before(engine);
+  return engine.submit({ kind: 'put', spec: resource.spec, expire: 0, origin: 'test' });
+}
+
+/** Two daemons with one state folder. */
+async function shareState(): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'rfw-problem-'));
+  const first = new SqliteStore(folder);
+  try {
+    await new SqliteStore(folder).close();
+  } finally {
+    await first.close();
+    rmSync(folder, { recursive: true });
+  }
+}
+
+async function writeAfterClose(): Promise<void> {
+  const store = new MemoryStore();
+  await store.close();
+  await store.append([]);
+}
+
+async function removeTwice(): Promise<void> {
+  const resource = parsePath('/drop/input/any/1.2.3.4');
+  if (resource.kind === 'rule') await new MemoryBackend().apply({ add: [], remove: [resource.spec], refresh: [] });
+}
+
+/** Every code and how it comes about; the type asks for a row when a code is added. */
+const failures: Readonly<Record<ErrorCode, Failure>> = {
+  'path-invalid': parse('/drop'),
+  'action-invalid': parse('/allow/input/any/1.2.3.4'),
+  'chain-invalid': parse('/drop/nat/any/1.2.3.4'),
+  'interface-invalid': parse('/drop/input/-/1.2.3.4'),
+  'address-invalid': parse('/drop/input/any/1.2.3'),
+  'mask-invalid': parse('/drop/input/any/1.2.3.4/8'),
+  'family-mismatch': parse('/drop/forward/any/1.2.3.4/any/2001:db8::1'),
+  'expire-invalid': () => parseQuery('expire=soon'),
+  'query-invalid': () => parseQuery('wait=no'),
+  'whitelist-conflict': () => submit('/drop/input/any/192.0.2.1'),
+  'whitelist-invalid': () => parseWhitelist('', 'white.list'),
+  'config-invalid': () => parseConfig('', 'rfw.conf'),
+  'certificate-invalid': () => parseKey('no key', 'server.key'),
+  unsupported: { notHere: 'only a kernel without IPv6 filtering lacks what a rule needs; see the conformance suite' },
+  'kernel-refused': removeTwice,
+  'kernel-unavailable': () => requireNetAdmin('CapEff:\t0000000000000000'),
+  'store-failed': writeAfterClose,
+  'state-in-use': shareState,
+  stopping: () => submit('/drop/input/any/1.2.3.4', (engine) => engine.stop()),
+};
+
+const codes = Object.keys(failures) as ErrorCode[];
+
+async function codeOf(failure: () => unknown): Promise<string> {
+  try {
+    await failure();
+  } catch (error) {
+    if (error instanceof RfwError) return error.code;
+    throw error;
+  }
+  return 'no failure';
+}
+
+describe('problems', () => {
+  it.each(codes)('%s comes about, or it is said why not', async (code) => {
+    const failure = failures[code];
+    if (typeof failure === 'function') expect(await codeOf(failure)).toBe(code);
+    else expect(failure.notHere).not.toBe('');
+  });
+
+  it('knows a status for every code, and no others', () => {
+    expect(Object.keys(problems).sort()).toEqual([...codes].sort());
+  });
+
+  it.each(codes)('%s is answered with its status and the reason', async (code) => {
+    const server = await openServer({ before: () => Promise.reject(new RfwError(code, 'the reason')) });
+    const { status, text } = await server.send('PUT', '/drop/input/any/1.2.3.4');
+    await server.close();
+    expect([status, text]).toEqual([problems[code], 'ERROR: the reason\r\n']);
+  });
+
+  it('blames the client for what it sent, and nobody else', () => {
+    const blamed = codes.filter((code) => problems[code] === 400);
+    expect(blamed).toEqual(codes.slice(0, codes.indexOf('whitelist-invalid')));
+    expect(codes.filter((code) => problems[code] > 503 || problems[code] < 400)).toEqual([]);
+  });
+});

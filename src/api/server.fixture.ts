@@ -1,0 +1,196 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { MemoryBackend } from '../backends/memory.ts';
+import { generate } from '../certs/generation.ts';
+import { parseSubjectNames } from '../certs/subject.ts';
+import { parseWhitelist } from '../domain/whitelist.ts';
+import { systemClock } from '../engine/clock.ts';
+import { Engine } from '../engine/engine.ts';
+import { MemoryStore } from '../engine/store/memory.ts';
+import { type CompatOptions, compatRoutes } from './compat/routes.ts';
+import { type Credentials, parseBasic } from './credentials.ts';
+import { guardLocal, guardOutward } from './guards.ts';
+import { closeServer, makeServer, type TlsFiles } from './server.ts';
+
+/** What a server answered. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly text: string;
+}
+
+export interface Question {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+/** Certificate and key of a server on 127.0.0.1, and the authority that a client trusts. */
+export interface Certificate extends TlsFiles {
+  readonly authority: Buffer;
+}
+
+/** A real server on a port of its own, on an engine without a kernel. What stands in `settings` may change at any time. */
+export interface OpenServer {
+  readonly port: number;
+  readonly engine: Engine;
+  readonly backend: MemoryBackend;
+  readonly refusals: string[];
+  readonly settings: Settings;
+  send(method: string, path: string, question?: Question): Promise<Answer>;
+  /** Closes as the daemon does. */
+  close(): Promise<void>;
+}
+
+interface Settings {
+  kind: 'local' | 'outward';
+  whitelist: string;
+  credentials: Credentials | undefined;
+  nonRestful: boolean;
+  defaultExpire: number;
+  /** Comes before every answer of the routes. */
+  before: () => Promise<void>;
+}
+
+/** The credentials that a test takes where it doesn't care. */
+export const alice: Credentials = { username: 'alice', password: 'se:cret' };
+
+export function basic({ username, password }: Credentials): string {
+  const header = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+  if (parseBasic(header) === undefined) throw new Error('No credentials that can be sent');
+  return header;
+}
+
+export async function makeCertificate(): Promise<Certificate> {
+  const directory = mkdtempSync(join(tmpdir(), 'rfw-api-'));
+  const request = { names: parseSubjectNames('127.0.0.1', []), algorithm: 'ecdsa', days: 2, force: false } as const;
+  try {
+    await generate(request, { directory, now: new Date() });
+    const read = (path: string): Buffer => readFileSync(join(directory, path));
+    return {
+      cert: read('server_127.0.0.1/server.crt'),
+      key: read('server_127.0.0.1/server.key'),
+      authority: read('client/ca.crt'),
+    };
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+/** Opens a server: a local one, or with a certificate an outward one. */
+export async function openServer(more: Partial<Settings> = {}, tls?: Certificate): Promise<OpenServer> {
+  const settings: Settings = {
+    kind: tls === undefined ? 'local' : 'outward',
+    whitelist: '127.0.0.0/8\n192.0.2.0/24',
+    credentials: tls === undefined ? undefined : alice,
+    nonRestful: false,
+    defaultExpire: 0,
+    before: async () => {},
+    ...more,
+  };
+  const backend = new MemoryBackend();
+  const protection = { whitelist: parseWhitelist(settings.whitelist, 'white.list'), guard: null };
+  const store = new MemoryStore();
+  const engine = await Engine.start({ backend, store, clock: systemClock, protection, onEvent: () => {} });
+  const server = makeServer(tls);
+  const refusals: string[] = [];
+  let port = 0;
+  const onRefusal = (client: string, reason: string): void => void refusals.push(`${client} ${reason}`);
+  const outwardPolicy = () => ({
+    whitelist: parseWhitelist(settings.whitelist, 'white.list'),
+    credentials: settings.credentials ?? alice,
+  });
+  if (settings.kind === 'outward') guardOutward(server, outwardPolicy, onRefusal);
+  else guardLocal(server, () => ({ port, credentials: settings.credentials }), onRefusal);
+  compatRoutes(server, async () => {
+    await settings.before();
+    return optionsOf(settings, engine, port);
+  });
+  await server.listen({ host: '127.0.0.1', port: 0 });
+  port = portOf(server.server.address());
+  return {
+    port,
+    engine,
+    backend,
+    refusals,
+    settings,
+    send: (method, path, question) => send({ port, authority: tls?.authority }, method, path, question),
+    close: async () => {
+      await closeServer(server);
+      await engine.stop();
+    },
+  };
+}
+
+function optionsOf({ nonRestful, defaultExpire, kind }: Settings, engine: Engine, port: number): CompatOptions {
+  const facts = {
+    version: '1.2.3',
+    scheme: kind === 'local' ? 'http' : 'https',
+    host: '127.0.0.1',
+    port,
+    authentication: kind === 'outward',
+    nonRestful,
+    defaultExpire,
+    backend: 'memory',
+    rules: engine.size,
+  } as const;
+  return { engine, nonRestful, defaultExpire, facts };
+}
+
+function portOf(address: string | { port: number } | null): number {
+  if (address === null || typeof address === 'string') throw new Error('The server has no port');
+  return address.port;
+}
+
+/** Sends one request over a connection of its own. */
+export function send(
+  to: { readonly port: number; readonly authority?: Buffer | undefined },
+  method: string,
+  path: string,
+  { headers = {}, body }: Question = {},
+): Promise<Answer> {
+  // Node's client frames the body of a DELETE or GET only when it is told how.
+  const framed = body === undefined || 'transfer-encoding' in headers;
+  const length = framed ? {} : { 'content-length': String(Buffer.byteLength(body)) };
+  const options = { host: '127.0.0.1', port: to.port, method, path, agent: false, headers: { ...length, ...headers } };
+  return new Promise((resolve, reject) => {
+    // Node looks for the name of the Host header in the certificate; here that header may be anything.
+    const checkServerIdentity = () => undefined;
+    const request =
+      to.authority === undefined
+        ? httpRequest(options)
+        : httpsRequest({ ...options, ca: to.authority, checkServerIdentity });
+    request.on('error', reject);
+    request.on('response', (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (chunk: string) => {
+        text += chunk;
+      });
+      response.on('error', reject);
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, text }));
+    });
+    request.end(body);
+  });
+}
+
+/** Sends bytes as they are, and gives what came back until the server hung up or was silent for `patience` milliseconds. */
+export function sendRaw(port: number, parts: readonly string[], patience = 150): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1');
+    let text = '';
+    socket.setNoDelay(true);
+    socket.setTimeout(patience, () => socket.destroy());
+    socket.on('data', (chunk) => {
+      text += String(chunk);
+    });
+    socket.on('error', (error) => (text === '' ? reject(error) : undefined));
+    socket.on('close', () => resolve(text));
+    socket.on('connect', () => {
+      for (const [index, part] of parts.entries()) setTimeout(() => socket.writable && socket.write(part), index * 50);
+    });
+  });
+}

@@ -1,0 +1,66 @@
+import { existsSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { checkReport } from './check.ts';
+import { makeFolder } from './folder.fixture.ts';
+import { loadSettings } from './settings.ts';
+import { version } from './version.ts';
+
+const outward = [
+  'outward.server',
+  'outward.server.certfile = server_127.0.0.1/server.crt',
+  'outward.server.keyfile = server_127.0.0.1/server.key',
+  'auth.username = alice',
+  'auth.password = hunter2',
+  'whitelist.file = white.list',
+];
+
+describe('checkReport', () => {
+  it('says what a start would do with a local server', () => {
+    const folder = makeFolder('127.0.0.0/8\n192.0.2.1-192.0.2.9\n');
+    const file = folder.config('local.server', 'whitelist.file = white.list', 'state.dir = state');
+    expect(
+      checkReport(loadSettings(file)),
+    ).toBe(`rfw ${version}: ${file} and ${folder.at('white.list')} are correct. A start would
+  listen on http://127.0.0.1:7390 and [::1] without authentication
+  enforce rules with the backend auto, and keep them in ${folder.at('state')}
+  give a rule that doesn't say how long it lasts 86400 seconds
+  refuse rules that touch 127.0.0.0/8, 192.0.2.1-192.0.2.9
+  guard no port, since the outward server is off
+`);
+    expect(existsSync(folder.at('state'))).toBe(false);
+  });
+
+  it('says what a start would do with both servers and every option', async () => {
+    const folder = makeFolder('192.0.2.0/24\n2001:db8::1\n');
+    await folder.certify();
+    const file = folder.config(
+      ...outward,
+      'local.server',
+      'local.server.authentication',
+      'non.restful',
+      'default.expire = 0',
+      'firewall.backend = memory',
+      'state.dir = state',
+    );
+    const report = checkReport(loadSettings(file));
+    expect(report.split('\n').slice(1)).toEqual([
+      '  listen on https://0.0.0.0:7393 for whitelisted clients that log in as alice',
+      '  listen on http://127.0.0.1:7390 and [::1] for those who log in as alice',
+      '  take GET with modify=insert or modify=delete for PUT and DELETE',
+      `  enforce rules with the backend memory, and keep them in ${folder.at('state/memory')}`,
+      "  give a rule that doesn't say how long it lasts no end",
+      '  refuse rules that touch 192.0.2.0/24, 2001:db8::1',
+      '  accept TCP port 7393 for 192.0.2.0/24, 2001:db8::1 and drop it for all others, on INPUT and OUTPUT',
+      '',
+    ]);
+    expect(report).not.toContain('hunter2');
+  });
+
+  it('writes an IPv6 address in brackets, as a URL needs', async () => {
+    const folder = makeFolder();
+    await folder.certify();
+    expect(checkReport(loadSettings(folder.config(...outward, 'outward.server.ip = ::')))).toContain(
+      'https://[::]:7393 ',
+    );
+  });
+});
