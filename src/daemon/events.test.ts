@@ -52,7 +52,7 @@ const rows: { readonly [K in EngineEvent['kind']]: readonly [event: EngineEvent 
       guard: 4,
       missing: 1,
       rules: [key],
-      msg: 'Drift: somebody else changed rules of rfw; repaired',
+      msg: 'Drift: the kernel did not hold the rules as rfw had left them; repaired',
     },
   ],
   'clock-set': [

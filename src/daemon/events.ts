@@ -42,7 +42,7 @@ function describe(event: EngineEvent): LogLine {
       return {
         level: 'warn',
         fields: { ...counts, missing: missing.length, rules: missing.slice(0, namedRules).map(ruleKey) },
-        message: 'Drift: somebody else changed rules of rfw; repaired',
+        message: 'Drift: the kernel did not hold the rules as rfw had left them; repaired',
       };
     }
     case 'clock-set':

@@ -32,9 +32,14 @@ export class Alarm {
     return performance.now() < this.#notBefore ? [] : this.#expiries.takeDue(this.#clock.wall());
   }
 
-  /** Takes back rules whose removal failed, to be tried again in a moment. */
-  postpone(rules: readonly Rule[]): void {
-    for (const rule of rules) this.#expiries.add(rule);
+  /** Takes back a rule whose removal failed, to be tried again in a moment. */
+  postpone(rule: Rule): void {
+    this.#expiries.add(rule);
+    this.hold();
+  }
+
+  /** Lets nothing be due for a moment, because something failed. */
+  hold(): void {
     this.#notBefore = performance.now() + expiryRetry;
   }
 
@@ -46,7 +51,7 @@ export class Alarm {
     const never = Number.POSITIVE_INFINITY;
     const untilDue = Math.max((next ?? never) - this.#clock.wall(), this.#notBefore - performance.now(), 0);
     const untilLook = next === undefined ? never : clockWatch;
-    this.#timer = setTimeout(this.#ring, Math.min(untilDue, untilLook, retryDelay ?? never));
+    this.#timer = setTimeout(this.#ring, Math.min(untilDue, untilLook, Math.max(0, retryDelay ?? never)));
   }
 
   stop(): void {

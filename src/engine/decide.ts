@@ -20,10 +20,11 @@ export interface DeleteCommand {
   readonly origin: string;
 }
 
-/** Takes out those of the rules whose time is up. */
+/** Takes out a rule whose time is up. */
 export interface ExpireCommand {
   readonly kind: 'expire';
-  readonly specs: readonly RuleSpec[];
+  /** The rule as it was when its expiry was noted; it may be gone by now, or have another expiry. */
+  readonly rule: Rule;
 }
 
 export type RuleCommand = PutCommand | DeleteCommand | ExpireCommand;
@@ -34,11 +35,18 @@ export interface Protection {
   readonly guard: PortGuard | null;
 }
 
-/** What became of a command. */
-export type Outcome =
+/** What became of a put or delete. */
+export type RuleOutcome =
   | { readonly status: 'created' | 'exists' | 'updated' | 'deleted'; readonly rule: Rule }
-  | { readonly status: 'absent'; readonly spec: RuleSpec }
-  | { readonly status: 'expired'; readonly rules: readonly Rule[] };
+  | { readonly status: 'absent'; readonly spec: RuleSpec };
+
+/** What became of an expiry. */
+export type ExpiryOutcome =
+  | { readonly status: 'expired'; readonly rule: Rule }
+  /** The expiry of a rule that is gone, or has another expiry, or isn't due after all. */
+  | { readonly status: 'not-due'; readonly rule: Rule };
+
+export type Outcome = RuleOutcome | ExpiryOutcome;
 
 /** What a decision may know besides the rules. */
 export interface Circumstances {
@@ -64,7 +72,7 @@ function refuseConflict(spec: RuleSpec, whitelist: Whitelist): void {
   throw new RfwError('whitelist-conflict', 'Ignoring the request conflicting with the whitelist');
 }
 
-function put(draft: Draft, command: PutCommand, { now, nextSeq }: Circumstances): Outcome {
+function put(draft: Draft, command: PutCommand, { now, nextSeq }: Circumstances): RuleOutcome {
   const expiresAt = expiryAfter(now, command.expire);
   const standing = draft.get(command.spec);
   // A rule whose time is up has ended, even if its removal is still on its way: this one is new and goes on top.
@@ -87,20 +95,18 @@ function put(draft: Draft, command: PutCommand, { now, nextSeq }: Circumstances)
   return { status: 'created', rule };
 }
 
-function remove(draft: Draft, command: DeleteCommand): Outcome {
+function remove(draft: Draft, command: DeleteCommand): RuleOutcome {
   const rule = draft.get(command.spec);
   if (rule === undefined) return { status: 'absent', spec: command.spec };
   draft.remove(rule);
   return { status: 'deleted', rule };
 }
 
-function expire(draft: Draft, command: ExpireCommand, { now }: Circumstances): Outcome {
-  const rules = command.specs.flatMap((spec) => {
-    const rule = draft.get(spec);
-    return rule !== undefined && isOver(rule, now) ? [rule] : [];
-  });
-  for (const rule of rules) draft.remove(rule);
-  return { status: 'expired', rules };
+function expire(draft: Draft, { rule }: ExpireCommand, { now }: Circumstances): ExpiryOutcome {
+  const standing = draft.get(rule);
+  if (standing === undefined || !isOver(standing, now)) return { status: 'not-due', rule };
+  draft.remove(standing);
+  return { status: 'expired', rule: standing };
 }
 
 /** Whether the rule's time is up. */

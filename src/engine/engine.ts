@@ -3,7 +3,7 @@ import { RfwError } from '../domain/errors.ts';
 import type { Rule } from '../domain/rule.ts';
 import { Alarm } from './alarm.ts';
 import { type Clock, type ClockReading, readClock, stepSince } from './clock.ts';
-import type { DeleteCommand, Outcome, Protection, PutCommand, RuleCommand } from './decide.ts';
+import type { DeleteCommand, Outcome, Protection, PutCommand, RuleCommand, RuleOutcome } from './decide.ts';
 import type { EngineEvent } from './events.ts';
 import { ExpiryQueue } from './expiry.ts';
 import { WorkQueue } from './queue.ts';
@@ -35,6 +35,8 @@ export class Engine {
   readonly #queue = new WorkQueue<Pending>((batch) => this.#work(batch), batchLimit);
   #clockReading: ClockReading;
   #stopping = false;
+  /** When the kernel may be tried again while the engine is degraded, on the scale of performance.now(). */
+  #retryAt = 0;
 
   private constructor(options: EngineOptions) {
     this.#backend = options.backend;
@@ -54,7 +56,7 @@ export class Engine {
     const engine = new Engine(options);
     const earlier = await engine.#writer.load();
     await engine.#setClock(earlier === undefined ? 0 : stepSince(earlier, engine.#clockReading));
-    const { repair } = await engine.#writer.protect(options.protection);
+    const repair = await engine.#writer.begin();
     // After a restart of the machine the kernel is empty, and that is nobody's doing.
     const sameBoot = earlier?.bootId === options.clock.bootId;
     if (sameBoot && repair.missing.length + repair.moved > 0) options.onEvent({ kind: 'drift', repair });
@@ -84,8 +86,9 @@ export class Engine {
    * Puts or deletes a rule. The promise resolves when that is enforced and durable.
    * @throws RfwError `whitelist-conflict`, `unsupported`, `kernel-refused`, `kernel-unavailable`, `store-failed`, `stopping`
    */
-  submit(command: PutCommand | DeleteCommand): Promise<Outcome> {
-    return this.#enqueue(command);
+  submit(command: PutCommand | DeleteCommand): Promise<RuleOutcome> {
+    // A put or delete is never decided as an expiry.
+    return this.#enqueue(command) as Promise<RuleOutcome>;
   }
 
   /**
@@ -99,8 +102,7 @@ export class Engine {
       this.#queue.run(async () => {
         try {
           await this.#followClock();
-          const { displaced } = await this.#writer.protect(protection);
-          resolve(displaced);
+          resolve(await this.#writer.protect(protection));
         } catch (error) {
           reject(asRfwError(error));
         }
@@ -129,6 +131,7 @@ export class Engine {
       await this.#writer.write(batch);
     } catch (error) {
       rejectAll(batch, error);
+      this.#alarm.hold();
     }
     this.#setAlarm();
   }
@@ -149,22 +152,34 @@ export class Engine {
   }
 
   #setAlarm(): void {
-    this.#alarm.set(this.#writer.retryDelay);
+    const { retryDelay } = this.#writer;
+    this.#retryAt = performance.now() + (retryDelay ?? 0);
+    this.#alarm.set(retryDelay);
   }
 
-  /** Has a batch take out what is due; an empty one still follows the clock and tries to recover. */
+  /** Takes out what is due, follows the clock, tries to recover. */
   #tick(): void {
     const clockWasSet = this.#clockWasSet();
     const due = clockWasSet ? [] : this.#alarm.takeDue();
-    if (due.length === 0 && !clockWasSet && this.degraded === undefined) {
-      this.#setAlarm();
-      return;
-    }
-    this.#enqueue({ kind: 'expire', specs: due }).catch(() => {
-      // The kernel or the disk refused: the rules still stand and their time is still up.
-      this.#alarm.postpone(due);
-      this.#setAlarm();
-    });
+    const retries = this.degraded !== undefined && performance.now() >= this.#retryAt;
+    // One command each, so that a rule that the kernel doesn't let go keeps no other; pushed together, they share a batch.
+    this.#queue.push(...due.map((rule) => this.#expiryOf(rule)));
+    // An empty batch follows the clock and tries to recover like any other.
+    if (due.length === 0 && (clockWasSet || retries)) this.#queue.run(() => this.#work([]));
+    else this.#alarm.set(this.degraded === undefined ? undefined : this.#retryAt - performance.now());
+  }
+
+  #expiryOf(rule: Rule): Pending {
+    const goOn = (act: () => void): void => {
+      act();
+      this.#alarm.set(this.#writer.retryDelay);
+    };
+    return {
+      command: { kind: 'expire', rule },
+      resolve: ({ status }) => status === 'not-due' && goOn(() => this.#writer.noteExpiry(rule)),
+      // The kernel or the disk refused: the rule still stands and its time is still up.
+      reject: () => goOn(() => this.#alarm.postpone(rule)),
+    };
   }
 }
 

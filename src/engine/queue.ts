@@ -17,13 +17,13 @@ export class WorkQueue<T> {
     this.#limit = limit;
   }
 
-  push(item: T): void {
-    this.#enqueue({ item });
+  push(...items: readonly T[]): void {
+    this.#enqueue(items.map((item) => ({ item })));
   }
 
   /** Runs a task between two batches. It must not reject. */
   run(task: () => Promise<void>): void {
-    this.#enqueue({ task });
+    this.#enqueue([{ task }]);
   }
 
   /** Resolves when nothing waits any more. */
@@ -31,8 +31,9 @@ export class WorkQueue<T> {
     await this.#draining;
   }
 
-  #enqueue(entry: Entry<T>): void {
-    this.#entries.push(entry);
+  #enqueue(entries: readonly Entry<T>[]): void {
+    if (entries.length === 0) return;
+    for (const entry of entries) this.#entries.push(entry);
     this.#draining ??= this.#drain();
   }
 

@@ -1,11 +1,12 @@
 import { type Backend, hasRepaired, isEmpty, type Repair } from '../backends/backend.ts';
 import { RfwError, reasonOf } from '../domain/errors.ts';
 import type { PortGuard } from '../domain/guard.ts';
-import type { Rule } from '../domain/rule.ts';
+import { type Rule, ruleKey } from '../domain/rule.ts';
 import { type Clock, type ClockReading, readClock } from './clock.ts';
-import { decide, isOver, type Outcome, type Protection, type RuleCommand } from './decide.ts';
+import { decide, type Outcome, type Protection, type RuleCommand } from './decide.ts';
 import type { EngineEvent } from './events.ts';
 import type { ExpiryQueue } from './expiry.ts';
+import { type Plan, planProtection } from './plan.ts';
 import { degradedError, isDrift, Reconciler } from './reconcile.ts';
 import { Draft, RuleSet } from './ruleset.ts';
 import type { Store } from './store/store.ts';
@@ -114,7 +115,7 @@ export class Writer {
         await this.#append(draft);
       } catch (error) {
         this.#reconciler.expect({ rules: change.add });
-        await this.#restore();
+        if ((await this.#restore()) !== undefined) await this.#forgetIntention();
         return rejectAll(waiting, error);
       }
     }
@@ -136,8 +137,21 @@ export class Writer {
     this.#reportDrift(repair);
     if (repair === undefined) return rejectAll(waiting, error);
     if (mayRetry && hasRepaired(repair)) return this.#commit(waiting, false);
+    await this.#forgetIntention();
     if (waiting.length === 1) return rejectAll(waiting, error);
-    for (const pending of waiting) await this.#commit([pending], false);
+    for (const pending of waiting) {
+      if (this.degraded === undefined) await this.#commit([pending], false);
+      else rejectAll([pending], degradedError(this.degraded));
+    }
+  }
+
+  /** What was refused isn't in the kernel: an equal rule that is there later is somebody else's. */
+  async #forgetIntention(): Promise<void> {
+    try {
+      await this.#intend([]);
+    } catch {
+      // A disk that takes nothing: the next note takes the place of this one.
+    }
   }
 
   #intend(added: readonly Rule[]): Promise<void> {
@@ -172,58 +186,93 @@ export class Writer {
 
   #publish(command: RuleCommand, outcome: Outcome): void {
     if (outcome.status === 'expired') {
-      for (const rule of outcome.rules) this.#onEvent({ kind: 'expired', rule });
-    } else if (outcome.status !== 'exists' && outcome.status !== 'absent' && command.kind !== 'expire') {
+      this.#onEvent({ kind: 'expired', rule: outcome.rule });
+    } else if (
+      command.kind !== 'expire' &&
+      'rule' in outcome &&
+      outcome.status !== 'exists' &&
+      outcome.status !== 'not-due'
+    ) {
       this.#onEvent({ kind: outcome.status, rule: outcome.rule, origin: command.origin });
     }
   }
 
-  /** Brings the kernel to the protection and to the rules, but for those that conflict with it and those that are over. */
-  async protect(protection: Protection): Promise<{ displaced: readonly Rule[]; repair: Repair }> {
-    const former = this.#protection;
-    const now = this.#clock.wall();
-    const rules = this.#rules.all();
-    const expired = rules.filter((rule) => isOver(rule, now));
-    const displaced = rules.filter((rule) => !isOver(rule, now) && protection.whitelist.conflict(rule) !== undefined);
-    const draft = new Draft(this.#rules);
-    for (const rule of [...expired, ...displaced]) draft.remove(rule);
-    this.#reconciler.expect({ rules: [...expired, ...displaced], guards: guardsOf(former) });
-    const result = new RuleSet(rules.filter((rule) => draft.get(rule) !== undefined));
-    const repair = await this.#bring(protection, result, draft);
-    this.#protection = protection;
-    this.#rules = result;
-    this.#expiries.rebuild(result.all());
-    for (const rule of expired) this.#onEvent({ kind: 'expired', rule });
-    for (const rule of displaced) this.#onEvent({ kind: 'displaced', rule });
-    return { displaced, repair };
+  /**
+   * Brings the kernel to the rules that were loaded, but for those that are over or conflict with the whitelist. When that
+   * fails nothing is brought back: what stood before this run isn't known.
+   */
+  async begin(): Promise<Repair> {
+    const plan = this.#plan(this.#protection);
+    const repair = await this.#bring(plan);
+    this.#adopt(plan);
+    return repair;
   }
 
-  /** Enforces and stores another protection with the rules that remain; on failure the former one is back. */
-  async #bring(protection: Protection, remaining: RuleSet, draft: Draft): Promise<Repair> {
+  /** Brings the kernel to another protection. On failure the former one is back. @returns the rules that conflict with it */
+  async protect(protection: Protection): Promise<readonly Rule[]> {
+    const plan = this.#plan(protection);
+    let repair: Repair;
     try {
-      const { strayRules, strayGuards } = this.#reconciler;
-      await this.#store.intend({ rules: strayRules, guards: [...strayGuards, ...guardsOf(protection)] });
-      const repair = await this.#reconciler.bring({ rules: remaining.all(), guard: protection.guard });
-      await this.#store.append(draft.mutations(), protection.guard);
-      return repair;
+      repair = await this.#bring(plan);
     } catch (error) {
       this.#reconciler.expect({ guards: guardsOf(protection) });
       await this.#restore();
       throw error;
     }
+    this.#adopt(plan);
+    if (repair.missing.length + repair.moved > 0) this.#onEvent({ kind: 'drift', repair });
+    return plan.displaced;
+  }
+
+  #plan(protection: Protection): Plan {
+    return planProtection(this.#rules, protection, this.#clock.wall());
+  }
+
+  /** Enforces and stores a plan. */
+  async #bring({ protection, expired, displaced, remaining, mutations }: Plan): Promise<Repair> {
+    this.#reconciler.expect({ rules: [...expired, ...displaced], guards: guardsOf(this.#protection) });
+    const { strayRules, strayGuards } = this.#reconciler;
+    await this.#store.intend({ rules: strayRules, guards: [...strayGuards, ...guardsOf(protection)] });
+    const repair = await this.#watched(() =>
+      this.#reconciler.bring({ rules: remaining.all(), guard: protection.guard }),
+    );
+    await this.#store.append(mutations, protection.guard);
+    return repair;
+  }
+
+  #adopt({ protection, expired, displaced, remaining }: Plan): void {
+    this.#protection = protection;
+    this.#rules = remaining;
+    this.#expiries.rebuild(remaining.all());
+    for (const rule of expired) this.#onEvent({ kind: 'expired', rule });
+    for (const rule of displaced) this.#onEvent({ kind: 'displaced', rule });
   }
 
   /** Brings the kernel back to the rules that stand; undefined when it can't be. */
-  async #restore(): Promise<Repair | undefined> {
+  #restore(): Promise<Repair | undefined> {
+    return this.#watched(() => this.#reconciler.restore({ rules: this.#rules.all(), guard: this.#protection.guard }));
+  }
+
+  /** Says so when something brings the engine out of order or back into it. */
+  async #watched<T>(reconcile: () => Promise<T>): Promise<T> {
     const before = this.degraded;
-    const repair = await this.#reconciler.restore({ rules: this.#rules.all(), guard: this.#protection.guard });
-    if (this.degraded !== undefined && before === undefined) this.#onEvent({ kind: 'degraded', reason: this.degraded });
-    if (this.degraded === undefined && before !== undefined) this.#onEvent({ kind: 'recovered' });
-    return repair;
+    try {
+      return await reconcile();
+    } finally {
+      const after = this.degraded;
+      if (after !== undefined && before === undefined) this.#onEvent({ kind: 'degraded', reason: after });
+      if (after === undefined && before !== undefined) this.#onEvent({ kind: 'recovered' });
+    }
   }
 
   #reportDrift(repair: Repair | undefined): void {
     if (repair !== undefined && isDrift(repair)) this.#onEvent({ kind: 'drift', repair });
+  }
+
+  /** Notes the expiry of a rule that wasn't due after all, unless it is gone or has another one. */
+  noteExpiry(rule: Rule): void {
+    const standing = this.#rules.get(ruleKey(rule));
+    if (standing?.seq === rule.seq && standing.expiresAt === rule.expiresAt) this.#expiries.add(standing);
   }
 
   /** Moves the expiries by as much as the wall clock was set, and stores how the clocks stand now. */

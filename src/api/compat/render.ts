@@ -2,7 +2,7 @@ import type { RuleState } from '../../backends/backend.ts';
 import { formatNetwork, type Prefix } from '../../domain/address.ts';
 import { anyInterface, type InterfacePattern } from '../../domain/interface.ts';
 import type { Rule, RuleSpec } from '../../domain/rule.ts';
-import type { Outcome } from '../../engine/decide.ts';
+import type { RuleOutcome } from '../../engine/decide.ts';
 
 /** A row of the listing of 2014: the columns of `iptables -nvxL --line-numbers`, all of them text. */
 export interface ListedRule {
@@ -63,7 +63,7 @@ function renderRule(rule: Rule): Record<string, string | null> {
 }
 
 /** What a PUT or DELETE answers: what happened, and to which rule. */
-export function renderOutcome(outcome: Exclude<Outcome, { status: 'expired' }>): object {
+export function renderOutcome(outcome: RuleOutcome): object {
   return outcome.status === 'absent'
     ? { status: outcome.status, rule: renderSpec(outcome.spec) }
     : { status: outcome.status, rule: renderRule(outcome.rule) };

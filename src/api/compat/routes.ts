@@ -97,6 +97,5 @@ async function modify(
       ? { kind: 'put', spec, expire: query.expire ?? defaultExpire, origin }
       : { kind: 'delete', spec, origin },
   );
-  if (outcome.status === 'expired') throw new Error('A put or delete can not have that outcome');
   await reply.send(renderOutcome(outcome));
 }

@@ -1,0 +1,145 @@
+import type { Backend, Capabilities, Change, Desired, Repair, RuleState } from '../backends/backend.ts';
+import { RfwError } from '../domain/errors.ts';
+import type { PortGuard } from '../domain/guard.ts';
+import { ruleKey } from '../domain/rule.ts';
+import type { ClockReading } from './clock.ts';
+import type { Leftovers, Mutation, Store, StoredState } from './store/store.ts';
+
+/** What goes wrong around one call: it may leave the call out, and it may lose the answer. */
+export type Fault = <T>(call: () => Promise<T>) => Promise<T>;
+
+export const passes: Fault = (call) => call();
+
+/** The kernel can't be asked. */
+export const isDown: Fault = async () => {
+  throw new RfwError('kernel-unavailable', 'the kernel is away');
+};
+
+/** The kernel says no. */
+export const isRefused: Fault = async () => {
+  throw new RfwError('kernel-refused', 'the kernel says no');
+};
+
+/** It happened, but nobody learns that: a program that was killed after its commit. */
+export const losesAnswer: Fault = async (call) => {
+  await call();
+  return isDown(call);
+};
+
+/** The disk takes nothing. */
+export const isFull: Fault = async () => {
+  throw new RfwError('store-failed', 'the disk is full');
+};
+
+/** The process ends before the call. */
+export const diesBefore: Fault = <T>() => new Promise<T>(() => {});
+
+/** The process ends after the call. */
+export const diesAfter: Fault = async (call) => {
+  await call();
+  return diesBefore(call);
+};
+
+/** A backend whose state can be read as text. */
+export interface Kernel extends Backend {
+  dump(): string;
+}
+
+/** A backend that fails as it is told. The list of faults is used up, one a call. */
+export class FaultyBackend implements Kernel {
+  readonly name = 'memory';
+  readonly applies: Fault[] = [];
+  readonly replaces: Fault[] = [];
+  /** Keys of rules that the kernel does not let in. */
+  readonly refused = new Set<string>();
+  /** Keys of rules that the kernel does not let go. */
+  readonly stuck = new Set<string>();
+  down = false;
+  /** Every call so far: `apply +1 -0 ~0` or `replace 3`. */
+  readonly calls: string[] = [];
+  readonly #kernel: Kernel;
+
+  constructor(kernel: Kernel) {
+    this.#kernel = kernel;
+  }
+
+  probe(): Promise<Capabilities> {
+    return this.#kernel.probe();
+  }
+
+  read(): Promise<RuleState[]> {
+    return this.#kernel.read();
+  }
+
+  async apply(change: Change): Promise<void> {
+    this.calls.push(`apply +${change.add.length} -${change.remove.length} ~${change.refresh.length}`);
+    if (this.down) return isDown(async () => {});
+    if (this.#refuses(change)) return isRefused(async () => {});
+    await (this.applies.shift() ?? passes)(() => this.#kernel.apply(change));
+  }
+
+  async replace(desired: Desired): Promise<Repair> {
+    this.calls.push(`replace ${desired.rules.length}`);
+    const fault = this.replaces.shift() ?? passes;
+    return (this.down ? isDown : fault)(() => this.#kernel.replace(desired));
+  }
+
+  dump(): string {
+    return this.#kernel.dump();
+  }
+
+  #refuses({ add, remove }: Change): boolean {
+    return add.some((rule) => this.refused.has(ruleKey(rule))) || remove.some((spec) => this.stuck.has(ruleKey(spec)));
+  }
+
+  heal(): void {
+    this.down = false;
+    this.applies.length = 0;
+    this.replaces.length = 0;
+  }
+}
+
+/** A store that fails as it is told. The lists of faults are used up, one a call. */
+export class FaultyStore implements Store {
+  readonly intends: Fault[] = [];
+  readonly appends: Fault[] = [];
+  full = false;
+  /** How many mutations each append had. */
+  readonly appended: number[] = [];
+  readonly #disk: Store;
+
+  constructor(disk: Store) {
+    this.#disk = disk;
+  }
+
+  load(): Promise<StoredState> {
+    return this.#disk.load();
+  }
+
+  intend(leftovers: Leftovers): Promise<void> {
+    return this.#fault(this.intends)(() => this.#disk.intend(leftovers));
+  }
+
+  append(mutations: readonly Mutation[], guard?: PortGuard | null): Promise<void> {
+    this.appended.push(mutations.length);
+    return this.#fault(this.appends)(() => this.#disk.append(mutations, guard));
+  }
+
+  moveExpiries(milliseconds: number, clock: ClockReading): Promise<void> {
+    return (this.full ? isFull : passes)(() => this.#disk.moveExpiries(milliseconds, clock));
+  }
+
+  close(): Promise<void> {
+    return this.#disk.close();
+  }
+
+  heal(): void {
+    this.full = false;
+    this.intends.length = 0;
+    this.appends.length = 0;
+  }
+
+  #fault(faults: Fault[]): Fault {
+    return this.full ? isFull : (faults.shift() ?? passes);
+  }
+}

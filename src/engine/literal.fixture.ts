@@ -1,0 +1,95 @@
+import type { Capabilities, Change, Desired, Repair, RuleState } from '../backends/backend.ts';
+import { RfwError } from '../domain/errors.ts';
+import { guardKey, type PortGuard } from '../domain/guard.ts';
+import { type Chain, chains, ruleKey } from '../domain/rule.ts';
+import type { Kernel } from './faults.fixture.ts';
+
+type Chains = Record<Chain, string[]>;
+
+/**
+ * A packet filter as iptables is one: lists of lines without any mark, where everybody may have some. It takes out
+ * nothing but what it is told to, and takes in whatever comes, twice if need be.
+ */
+export class LiteralBackend implements Kernel {
+  readonly name = 'memory';
+  /** Top to bottom. */
+  #lines: Chains;
+
+  /** @param foreign lines that stand in input already */
+  constructor(foreign: readonly string[] = []) {
+    this.#lines = { input: [...foreign], output: [], forward: [] };
+  }
+
+  async probe(): Promise<Capabilities> {
+    return { summary: 'literal', ipv6: true };
+  }
+
+  async read(): Promise<RuleState[]> {
+    throw new RfwError('unsupported', 'A literal list is read as text');
+  }
+
+  async apply(change: Change): Promise<void> {
+    const next = this.#copy();
+    for (const spec of change.remove) {
+      if (!takeOut(next[spec.chain], ruleKey(spec))) throw new RfwError('kernel-refused', `No line ${ruleKey(spec)}`);
+    }
+    for (const rule of change.add) {
+      const lines = next[rule.chain];
+      lines.splice(lines[0]?.startsWith('guard') ? 1 : 0, 0, ruleKey(rule));
+    }
+    for (const rule of change.refresh) {
+      if (!next[rule.chain].includes(ruleKey(rule))) throw new RfwError('kernel-refused', `No line ${ruleKey(rule)}`);
+    }
+    this.#lines = next;
+  }
+
+  async replace(desired: Desired): Promise<Repair> {
+    const next = this.#copy();
+    const had = new Set(Object.values(next).flat());
+    const wanted = chains.map((chain) => ({ chain, lines: wantedLines(desired, chain) }));
+    const all = new Set(wanted.flatMap(({ lines }) => lines));
+    let removed = 0;
+    let moved = 0;
+    for (const spec of desired.stale.rules) {
+      if (!all.has(ruleKey(spec)) && takeOut(next[spec.chain], ruleKey(spec))) removed++;
+    }
+    for (const guard of desired.stale.guards) {
+      if (!all.has(guardLine(guard))) takeOut(next.input, guardLine(guard));
+    }
+    for (const { chain, lines } of wanted) {
+      const standing = lines.filter((line) => had.has(line));
+      const found = next[chain].filter((line) => all.has(line));
+      moved += standing.filter((line, index) => line !== found[index]).length;
+      for (const line of standing) takeOut(next[chain], line);
+      next[chain].unshift(...lines);
+    }
+    this.#lines = next;
+    const missing = desired.rules.filter((rule) => !had.has(ruleKey(rule)));
+    return { missing, moved, removed, guard: 0 };
+  }
+
+  dump(): string {
+    return chains.flatMap((chain) => this.#lines[chain]).join('\n');
+  }
+
+  #copy(): Chains {
+    return { input: [...this.#lines.input], output: [...this.#lines.output], forward: [...this.#lines.forward] };
+  }
+}
+
+function guardLine(guard: PortGuard): string {
+  return `guard ${guardKey(guard)}`;
+}
+
+/** Top to bottom: the guard, in input only, then the rules, newest first. */
+function wantedLines({ rules, guard }: Desired, chain: Chain): string[] {
+  const own = rules.filter((rule) => rule.chain === chain).map(ruleKey);
+  return [...(guard === null || chain !== 'input' ? [] : [guardLine(guard)]), ...own.reverse()];
+}
+
+/** Takes out the uppermost such line. */
+function takeOut(lines: string[], line: string): boolean {
+  const index = lines.indexOf(line);
+  if (index >= 0) lines.splice(index, 1);
+  return index >= 0;
+}
