@@ -39,7 +39,13 @@ export interface Desired {
   readonly rules: readonly Rule[];
   readonly guard: PortGuard | null;
   /** What earlier runs and unfinished changes may have left in the kernel and nobody wants any more. */
-  readonly stale: { readonly rules: readonly RuleSpec[]; readonly guards: readonly PortGuard[] };
+  readonly stale: Leftovers;
+}
+
+/** What may be in the kernel though nobody wants it. */
+export interface Leftovers {
+  readonly rules: readonly RuleSpec[];
+  readonly guards: readonly PortGuard[];
 }
 
 /** What a `replace` had to change. */

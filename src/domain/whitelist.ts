@@ -35,8 +35,7 @@ export class Whitelist {
 
   /** The first entry that the rule's source or destination overlaps. A side that is any address does not count. */
   conflict(spec: RuleSpec): WhitelistEntry | undefined {
-    const sides = [spec.source, spec.destination].filter((side) => side !== 'any').map(rangeOf);
-    return this.entries.find((entry) => sides.some((side) => rangesOverlap(entry, side)));
+    return overlapping(this.entries, spec);
   }
 
   /** The fewest prefixes that hold exactly the whitelisted addresses, IPv4 first, ascending. */
@@ -46,6 +45,22 @@ export class Whitelist {
       .flatMap(prefixesOf)
       .filter((prefix) => !isMapped(prefix));
   }
+}
+
+/**
+ * What IPv6 can't do without: link-local and multicast addresses carry neighbour and router discovery (RFC 4861). A rule on
+ * them would cut off every client of that family, the whitelisted ones too.
+ */
+const lifelines = ['fe80::/10', 'ff00::/8'].map((text) => ({ text, ...rangeOf(parsePrefix(text)) }));
+
+/** The range that the rule overlaps and that IPv6 can't do without. */
+export function lifelineOf(spec: RuleSpec): WhitelistEntry | undefined {
+  return overlapping(lifelines, spec);
+}
+
+function overlapping(entries: readonly WhitelistEntry[], spec: RuleSpec): WhitelistEntry | undefined {
+  const sides = [spec.source, spec.destination].filter((side) => side !== 'any').map(rangeOf);
+  return entries.find((entry) => sides.some((side) => rangesOverlap(entry, side)));
 }
 
 /** Disjoint, ascending ranges with the same addresses. */

@@ -129,6 +129,22 @@ describe('decide, against the whitelist', () => {
   });
 });
 
+describe('decide on what IPv6 can not do without', () => {
+  const put = (text: string): Outcome => decided({ kind: 'put', spec: spec(text), expire: 0, origin: 'somebody' });
+
+  it.each([
+    ['drop input any any fe80::/16 any', 'fe80::/10'],
+    ['drop input any any fe80::1 any', 'fe80::/10'],
+    ['reject output any any any ff02::/16', 'ff00::/8'],
+  ])('refuses %s', (text, lifeline) => {
+    expect(() => put(text)).toThrow(`Ignoring the request: it touches ${lifeline}, without which IPv6 can't reach`);
+  });
+
+  it('takes a rule beside it', () => {
+    expect(put('drop input any any fc00::/16 any').status).toBe('created');
+  });
+});
+
 describe('decide expire', () => {
   it('takes out rules whose time is up, and only those', () => {
     const outcomes = ['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.0.0.9'].map(expire);

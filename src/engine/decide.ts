@@ -2,7 +2,7 @@ import { expiryAfter } from '../domain/duration.ts';
 import { RfwError } from '../domain/errors.ts';
 import type { PortGuard } from '../domain/guard.ts';
 import type { Rule, RuleSpec } from '../domain/rule.ts';
-import type { Whitelist } from '../domain/whitelist.ts';
+import { lifelineOf, type Whitelist } from '../domain/whitelist.ts';
 import type { Draft } from './ruleset.ts';
 
 /** Puts a rule above all others, or gives the one that stands a new expiry. */
@@ -68,6 +68,13 @@ export function decide(draft: Draft, command: RuleCommand, circumstances: Circum
 }
 
 function refuseConflict(spec: RuleSpec, whitelist: Whitelist): void {
+  const lifeline = lifelineOf(spec);
+  if (lifeline !== undefined) {
+    throw new RfwError(
+      'whitelist-conflict',
+      `Ignoring the request: it touches ${lifeline.text}, without which IPv6 can't reach this host any more`,
+    );
+  }
   if (whitelist.conflict(spec) === undefined) return;
   throw new RfwError('whitelist-conflict', 'Ignoring the request conflicting with the whitelist');
 }

@@ -1,14 +1,16 @@
-import type { Backend, RuleState } from '../backends/backend.ts';
+import type { Backend, Repair, RuleState } from '../backends/backend.ts';
 import { RfwError } from '../domain/errors.ts';
-import type { Rule } from '../domain/rule.ts';
+import { type Rule, type RuleSpec, ruleKey } from '../domain/rule.ts';
 import { Alarm } from './alarm.ts';
 import { type Clock, type ClockReading, readClock, stepSince } from './clock.ts';
 import type { DeleteCommand, Outcome, Protection, PutCommand, RuleCommand, RuleOutcome } from './decide.ts';
 import type { EngineEvent } from './events.ts';
 import { ExpiryQueue } from './expiry.ts';
+import { asRfwError, type Pending, rejectAll } from './pending.ts';
 import { WorkQueue } from './queue.ts';
+import { SharedRead } from './shared-read.ts';
 import type { Store } from './store/store.ts';
-import { asRfwError, type Pending, rejectAll, Writer } from './writer.ts';
+import { Writer } from './writer.ts';
 
 export interface EngineOptions {
   readonly backend: Backend;
@@ -26,7 +28,6 @@ const batchLimit = 5000;
  * answer means enforced and durable.
  */
 export class Engine {
-  readonly #backend: Backend;
   readonly #clock: Clock;
   readonly #onEvent: (event: EngineEvent) => void;
   readonly #writer: Writer;
@@ -34,12 +35,13 @@ export class Engine {
   readonly #alarm: Alarm;
   readonly #queue = new WorkQueue<Pending>((batch) => this.#work(batch), batchLimit);
   #clockReading: ClockReading;
+  readonly #reads: SharedRead<RuleState[]>;
   #stopping = false;
   /** When the kernel may be tried again while the engine is degraded, on the scale of performance.now(). */
   #retryAt = 0;
 
   private constructor(options: EngineOptions) {
-    this.#backend = options.backend;
+    this.#reads = new SharedRead(() => options.backend.read());
     this.#clock = options.clock;
     this.#onEvent = options.onEvent;
     this.#writer = new Writer({ ...options, expiries: this.#expiries });
@@ -54,12 +56,10 @@ export class Engine {
    */
   static async start(options: EngineOptions): Promise<Engine> {
     const engine = new Engine(options);
-    const earlier = await engine.#writer.load();
+    const { clock: earlier, intended } = await engine.#writer.load();
     await engine.#setClock(earlier === undefined ? 0 : stepSince(earlier, engine.#clockReading));
     const repair = await engine.#writer.begin();
-    // After a restart of the machine the kernel is empty, and that is nobody's doing.
-    const sameBoot = earlier?.bootId === options.clock.bootId;
-    if (sameBoot && repair.missing.length + repair.moved > 0) options.onEvent({ kind: 'drift', repair });
+    if (earlier?.bootId === options.clock.bootId) reportDrift(repair, intended.removed, options.onEvent);
     engine.#setAlarm();
     return engine;
   }
@@ -79,7 +79,7 @@ export class Engine {
    * @throws RfwError `kernel-refused`, `kernel-unavailable`
    */
   list(): Promise<RuleState[]> {
-    return this.#backend.read();
+    return this.#reads.next();
   }
 
   /**
@@ -161,12 +161,13 @@ export class Engine {
   #tick(): void {
     const clockWasSet = this.#clockWasSet();
     const due = clockWasSet ? [] : this.#alarm.takeDue();
-    const retries = this.degraded !== undefined && performance.now() >= this.#retryAt;
+    const { retryDelay } = this.#writer;
+    const retries = retryDelay !== undefined && performance.now() >= this.#retryAt;
     // One command each, so that a rule that the kernel doesn't let go keeps no other; pushed together, they share a batch.
     this.#queue.push(...due.map((rule) => this.#expiryOf(rule)));
     // An empty batch follows the clock and tries to recover like any other.
     if (due.length === 0 && (clockWasSet || retries)) this.#queue.run(() => this.#work([]));
-    else this.#alarm.set(this.degraded === undefined ? undefined : this.#retryAt - performance.now());
+    else this.#alarm.set(retryDelay === undefined ? undefined : this.#retryAt - performance.now());
   }
 
   #expiryOf(rule: Rule): Pending {
@@ -181,6 +182,16 @@ export class Engine {
       reject: () => goOn(() => this.#alarm.postpone(rule)),
     };
   }
+}
+
+/**
+ * Tells of rules that were missing at the start, unless they are what the last run was about to take out. After a restart of
+ * the machine the kernel is empty, and that is nobody's doing.
+ */
+function reportDrift(repair: Repair, expected: readonly RuleSpec[], onEvent: (event: EngineEvent) => void): void {
+  const known = new Set(expected.map(ruleKey));
+  const missing = repair.missing.filter((spec) => !known.has(ruleKey(spec)));
+  if (missing.length + repair.moved > 0) onEvent({ kind: 'drift', repair: { ...repair, missing } });
 }
 
 function stoppingError(): RfwError {

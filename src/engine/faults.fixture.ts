@@ -3,7 +3,7 @@ import { RfwError } from '../domain/errors.ts';
 import type { PortGuard } from '../domain/guard.ts';
 import { ruleKey } from '../domain/rule.ts';
 import type { ClockReading } from './clock.ts';
-import type { Leftovers, Mutation, Store, StoredState } from './store/store.ts';
+import type { Intention, Mutation, Store, StoredState } from './store/store.ts';
 
 /** What goes wrong around one call: it may leave the call out, and it may lose the answer. */
 export type Fault = <T>(call: () => Promise<T>) => Promise<T>;
@@ -116,8 +116,8 @@ export class FaultyStore implements Store {
     return this.#disk.load();
   }
 
-  intend(leftovers: Leftovers): Promise<void> {
-    return this.#fault(this.intends)(() => this.#disk.intend(leftovers));
+  intend(intention: Intention): Promise<void> {
+    return this.#fault(this.intends)(() => this.#disk.intend(intention));
   }
 
   append(mutations: readonly Mutation[], guard?: PortGuard | null): Promise<void> {

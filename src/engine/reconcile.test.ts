@@ -52,11 +52,11 @@ describe('Reconciler', () => {
     backend.down = true;
     await expect(reconciler.bring(wanted)).rejects.toThrow('the kernel is away');
     expect(await reconciler.restore(wanted)).toBeUndefined();
-    expect([reconciler.strayRules, reconciler.strayGuards]).toEqual([[spec('10.0.0.9')], [guard]]);
+    expect([reconciler.strays.rules, reconciler.strays.guards]).toEqual([[spec('10.0.0.9')], [guard]]);
     backend.down = false;
     await reconciler.restore(wanted);
     expect(kernel.asked?.stale).toEqual({ rules: [spec('10.0.0.9')], guards: [guard] });
-    expect([reconciler.strayRules, reconciler.strayGuards]).toEqual([[], []]);
+    expect([reconciler.strays.rules, reconciler.strays.guards]).toEqual([[], []]);
   });
 
   it('is degraded from a restore that failed to the first that succeeds', async () => {

@@ -1,8 +1,7 @@
-import type { Backend, Repair } from '../backends/backend.ts';
+import type { Backend, Leftovers, Repair } from '../backends/backend.ts';
 import { RfwError, reasonOf } from '../domain/errors.ts';
 import { guardKey, type PortGuard } from '../domain/guard.ts';
 import { type Rule, type RuleKey, type RuleSpec, ruleKey } from '../domain/rule.ts';
-import type { Leftovers } from './store/store.ts';
 
 /** What the kernel should hold. */
 export interface Wanted {
@@ -39,14 +38,9 @@ export class Reconciler {
     return Math.min(backoff.first * 2 ** Math.max(0, this.#failures - 1), backoff.most);
   }
 
-  /** Rules that may be in the kernel though nobody wants them. */
-  get strayRules(): readonly RuleSpec[] {
-    return [...this.#rules.values()];
-  }
-
-  /** Guards that may be in the kernel though nobody wants them. */
-  get strayGuards(): readonly PortGuard[] {
-    return [...this.#guards.values()];
+  /** What may be in the kernel though nobody wants it. */
+  get strays(): Leftovers {
+    return { rules: [...this.#rules.values()], guards: [...this.#guards.values()] };
   }
 
   /** Notes what may be left in the kernel from now on. */
@@ -62,7 +56,7 @@ export class Reconciler {
   async bring(wanted: Wanted): Promise<Repair> {
     const repair = await this.#backend.replace({
       ...wanted,
-      stale: { rules: this.strayRules, guards: this.strayGuards },
+      stale: this.strays,
     });
     this.#rules.clear();
     this.#guards.clear();

@@ -1,28 +1,19 @@
 import { type Backend, hasRepaired, isEmpty, type Repair } from '../backends/backend.ts';
-import { RfwError, reasonOf } from '../domain/errors.ts';
 import type { PortGuard } from '../domain/guard.ts';
 import { type Rule, ruleKey } from '../domain/rule.ts';
 import { type Clock, type ClockReading, readClock } from './clock.ts';
 import { decide, type Outcome, type Protection, type RuleCommand } from './decide.ts';
 import type { EngineEvent } from './events.ts';
 import type { ExpiryQueue } from './expiry.ts';
+import { Journal } from './journal.ts';
+import { asRfwError, type Decided, isRefusal, type Pending, rejectAll } from './pending.ts';
 import { type Plan, planProtection } from './plan.ts';
 import { degradedError, isDrift, Reconciler } from './reconcile.ts';
 import { Draft, RuleSet } from './ruleset.ts';
-import type { Store } from './store/store.ts';
+import type { Store, StoredState } from './store/store.ts';
 
-/** A command that waits for its effect. */
-export interface Pending {
-  readonly command: RuleCommand;
-  readonly resolve: (outcome: Outcome) => void;
-  readonly reject: (error: RfwError) => void;
-}
-
-/** A command that has been decided. */
-interface Decided {
-  readonly pending: Pending;
-  readonly outcome: Outcome;
-}
+/** Milliseconds before what is owed to the disk is tried again. */
+const owedRetry = 1000;
 
 export interface WriterOptions {
   readonly backend: Backend;
@@ -45,6 +36,7 @@ export class Writer {
   readonly #expiries: ExpiryQueue;
   readonly #onEvent: (event: EngineEvent) => void;
   readonly #reconciler: Reconciler;
+  readonly #journal: Journal;
   #rules = new RuleSet();
   #protection: Protection;
   #seq = 0;
@@ -57,16 +49,18 @@ export class Writer {
     this.#onEvent = options.onEvent;
     this.#protection = options.protection;
     this.#reconciler = new Reconciler(options.backend);
+    this.#journal = new Journal(options.store);
   }
 
-  /** Reads what is stored. @returns how the clocks stood then. @throws RfwError `store-failed` */
-  async load(): Promise<ClockReading | undefined> {
-    const { rules, lastSeq, intended, guard, clock } = await this.#store.load();
+  /** Reads what is stored. @throws RfwError `store-failed` */
+  async load(): Promise<StoredState> {
+    const state = await this.#store.load();
+    const { rules, lastSeq, intended, guard } = state;
     this.#rules = new RuleSet(rules);
     this.#seq = lastSeq;
     this.#reconciler.expect(intended);
     this.#reconciler.expect({ guards: guard === null ? [] : [guard] });
-    return clock;
+    return state;
   }
 
   /** How many rules stand. */
@@ -79,9 +73,10 @@ export class Writer {
     return this.#reconciler.degraded;
   }
 
-  /** Milliseconds to wait before another try to recover; undefined when there is no need. */
+  /** Milliseconds to wait before another try to recover, or to store what is owed; undefined when there is no need. */
   get retryDelay(): number | undefined {
-    return this.degraded === undefined ? undefined : this.#reconciler.retryDelay;
+    if (this.degraded !== undefined) return this.#reconciler.retryDelay;
+    return this.#journal.owes ? owedRetry : undefined;
   }
 
   /** Brings all commands to their effect, or to an error each. While the kernel can't be recovered none has any. */
@@ -89,6 +84,7 @@ export class Writer {
     if (this.degraded !== undefined) this.#reportDrift(await this.#restore());
     if (this.degraded === undefined) await this.#commit(batch, true);
     else rejectAll(batch, degradedError(this.degraded));
+    if (batch.length === 0) await this.#journal.settle();
   }
 
   /**
@@ -102,7 +98,7 @@ export class Writer {
     const change = draft.change();
     if (!isEmpty(change)) {
       try {
-        if (change.add.length > 0) await this.#intend(change.add);
+        if (change.add.length + change.remove.length > 0) await this.#journal.intend(change, this.#reconciler.strays);
       } catch (error) {
         return rejectAll(waiting, error);
       }
@@ -114,15 +110,38 @@ export class Writer {
       try {
         await this.#append(draft);
       } catch (error) {
-        this.#reconciler.expect({ rules: change.add });
-        if ((await this.#restore()) !== undefined) await this.#forgetIntention();
-        return rejectAll(waiting, error);
+        return this.#unstored(decided, change.add, error);
       }
     }
+    this.#answer(decided);
+  }
+
+  #answer(decided: readonly Decided[]): void {
     for (const { pending, outcome } of decided) {
       this.#publish(pending.command, outcome);
       pending.resolve(outcome);
     }
+  }
+
+  /**
+   * Takes back what the disk didn't take, but for expiries: those are on disk as instants, a restart honours them, and a
+   * rule whose time is up must not come back. Their deletion is owed.
+   */
+  async #unstored(decided: readonly Decided[], added: readonly Rule[], error: unknown): Promise<void> {
+    const ended = decided.filter(({ outcome }) => outcome.status === 'expired');
+    const others = decided.filter(({ outcome }) => outcome.status !== 'expired');
+    const draft = new Draft(this.#rules);
+    for (const { outcome } of ended) if (outcome.status === 'expired') draft.remove(outcome.rule);
+    this.#journal.owe(draft.mutations());
+    this.#rules.commit(draft);
+    this.#answer(ended);
+    if (others.length === 0) return;
+    this.#reconciler.expect({ rules: added });
+    if ((await this.#restore()) !== undefined) await this.#journal.forget(this.#reconciler.strays);
+    rejectAll(
+      others.map(({ pending }) => pending),
+      error,
+    );
   }
 
   async #refused(
@@ -137,26 +156,12 @@ export class Writer {
     this.#reportDrift(repair);
     if (repair === undefined) return rejectAll(waiting, error);
     if (mayRetry && hasRepaired(repair)) return this.#commit(waiting, false);
-    await this.#forgetIntention();
+    await this.#journal.forget(this.#reconciler.strays);
     if (waiting.length === 1) return rejectAll(waiting, error);
     for (const pending of waiting) {
       if (this.degraded === undefined) await this.#commit([pending], false);
       else rejectAll([pending], degradedError(this.degraded));
     }
-  }
-
-  /** What was refused isn't in the kernel: an equal rule that is there later is somebody else's. */
-  async #forgetIntention(): Promise<void> {
-    try {
-      await this.#intend([]);
-    } catch {
-      // A disk that takes nothing: the next note takes the place of this one.
-    }
-  }
-
-  #intend(added: readonly Rule[]): Promise<void> {
-    const { strayRules, strayGuards } = this.#reconciler;
-    return this.#store.intend({ rules: [...strayRules, ...added], guards: strayGuards });
   }
 
   #decide(batch: readonly Pending[]): { draft: Draft; decided: Decided[] } {
@@ -177,7 +182,7 @@ export class Writer {
   async #append(draft: Draft): Promise<void> {
     const mutations = draft.mutations();
     if (mutations.length === 0) return;
-    await this.#store.append(mutations);
+    await this.#journal.append(mutations);
     this.#rules.commit(draft);
     for (const { kind, rule } of mutations) if (kind !== 'delete') this.#expiries.add(rule);
     // Rules that went or got another expiry have left entries behind.
@@ -231,12 +236,13 @@ export class Writer {
   /** Enforces and stores a plan. */
   async #bring({ protection, expired, displaced, remaining, mutations }: Plan): Promise<Repair> {
     this.#reconciler.expect({ rules: [...expired, ...displaced], guards: guardsOf(this.#protection) });
-    const { strayRules, strayGuards } = this.#reconciler;
-    await this.#store.intend({ rules: strayRules, guards: [...strayGuards, ...guardsOf(protection)] });
+    const { rules, guards } = this.#reconciler.strays;
+    const leftovers = { rules, guards: [...guards, ...guardsOf(protection)] };
+    await this.#journal.intend({ add: [], remove: [...expired, ...displaced] }, leftovers);
     const repair = await this.#watched(() =>
       this.#reconciler.bring({ rules: remaining.all(), guard: protection.guard }),
     );
-    await this.#store.append(mutations, protection.guard);
+    await this.#journal.append(mutations, protection.guard);
     return repair;
   }
 
@@ -287,17 +293,4 @@ export class Writer {
 
 function guardsOf(protection: Protection): PortGuard[] {
   return protection.guard === null ? [] : [protection.guard];
-}
-
-export function rejectAll(batch: readonly Pending[], error: unknown): void {
-  for (const pending of batch) pending.reject(asRfwError(error));
-}
-
-function isRefusal(error: unknown): boolean {
-  return error instanceof RfwError && (error.code === 'kernel-refused' || error.code === 'unsupported');
-}
-
-/** Whatever was thrown as an error of the domain. */
-export function asRfwError(error: unknown): RfwError {
-  return error instanceof RfwError ? error : new RfwError('kernel-unavailable', reasonOf(error), { cause: error });
 }

@@ -1,7 +1,8 @@
-import { type Family, formatPrefix, type Prefix, parsePrefix } from '../../domain/address.ts';
+import { type Family, formatPrefix, type Prefix, parsePrefix, prefixOf } from '../../domain/address.ts';
+import { RfwError } from '../../domain/errors.ts';
 import type { PortGuard } from '../../domain/guard.ts';
 import { anyInterface, type InterfacePattern } from '../../domain/interface.ts';
-import { type Action, actions, type Chain, chains, type RuleSpec, ruleKey } from '../../domain/rule.ts';
+import { actions, chains, type RuleSpec, ruleKey } from '../../domain/rule.ts';
 
 /** One rule of a chain of the filter table, rfw's or somebody else's. */
 export interface Line {
@@ -55,11 +56,13 @@ export interface SavedLine extends Line {
 /**
  * Reads the filter table from the output of `iptables-save -c`.
  * Lines that mean nothing to rfw are kept as they are, so that positions stay true.
+ * @throws RfwError `kernel-refused` when iptables-nft can't show the table because somebody else's rules are in it
  */
 export function parseSave(text: string, family: Family): SavedLine[] {
   const lines: SavedLine[] = [];
   let table = '';
   for (const row of text.split('\n')) {
+    if (/^# Table `filter' is incompatible/.test(row)) throw new RfwError('kernel-refused', row.slice(2));
     if (row.startsWith('*')) table = row.slice(1).trim();
     const match = table === 'filter' ? /^\[(\d+):(\d+)\] -A (\S+)(?: (.*))?$/.exec(row) : null;
     if (!match) continue;
@@ -71,7 +74,7 @@ export function parseSave(text: string, family: Family): SavedLine[] {
 
 function parseLine(chain: string, args: string, family: Family): Line {
   const foreign = { chain, key: args, args };
-  const options = readOptions(args);
+  const options = readOptions(args, family);
   if (options === undefined) return foreign;
   const guard = guardArguments(options);
   if (guard !== undefined) return { chain, key: guard, args: guard };
@@ -79,105 +82,81 @@ function parseLine(chain: string, args: string, family: Family): Line {
   return spec === undefined ? foreign : { chain, key: ruleKey(spec), args, spec };
 }
 
+/** The options that lines of rfw have, as iptables-save prints them. */
+const optionNames = ['-s', '-d', '-i', '-o', '-p', '-m', '--dport', '--sport', '-j', '--reject-with'] as const;
+type OptionName = (typeof optionNames)[number];
+
 interface Options {
-  source: Prefix | 'any';
-  destination: Prefix | 'any';
-  in: string;
-  out: string;
-  protocol: string;
-  port: string;
-  target: string;
-  rejectWith: string;
+  readonly values: ReadonlyMap<OptionName, string>;
+  readonly source: Prefix | undefined;
+  readonly destination: Prefix | undefined;
 }
 
-const takes: Readonly<Record<string, (options: Options, value: string) => void>> = {
-  '-s': (options, value) => {
-    options.source = parsePrefix(value);
-  },
-  '-d': (options, value) => {
-    options.destination = parsePrefix(value);
-  },
-  '-i': (options, value) => {
-    options.in = value;
-  },
-  '-o': (options, value) => {
-    options.out = value;
-  },
-  '-p': (options, value) => {
-    options.protocol = value;
-  },
-  // The match extension that iptables-save names beside -p tcp; any other makes the line foreign.
-  '-m': (options, value) => {
-    if (value !== 'tcp') options.target = '';
-  },
-  '--dport': (options, value) => {
-    options.port = `--dport ${value}`;
-  },
-  '--sport': (options, value) => {
-    options.port = `--sport ${value}`;
-  },
-  '-j': (options, value) => {
-    options.target = value;
-  },
-  '--reject-with': (options, value) => {
-    options.rejectWith = value;
-  },
-};
-
-/** The options of a line, or undefined when it holds one that no line of rfw has. */
-function readOptions(args: string): Options | undefined {
-  const options: Options = {
-    source: 'any',
-    destination: 'any',
-    in: anyInterface,
-    out: anyInterface,
-    protocol: 'all',
-    port: '',
-    target: '',
-    rejectWith: '',
-  };
+/** The options of a line; undefined when it has one twice, or one that no line of rfw has. */
+function readOptions(args: string, family: Family): Options | undefined {
+  const values = new Map<OptionName, string>();
   const words = args.split(' ');
   for (let index = 0; index < words.length; index += 2) {
-    const take = takes[words[index] ?? ''];
+    const name = optionNames.find((candidate) => candidate === words[index]);
     const value = words[index + 1];
-    if (take === undefined || value === undefined) return undefined;
-    try {
-      take(options, value);
-    } catch {
-      // A mask that is no prefix: nothing that rfw ever writes.
-      return undefined;
-    }
+    if (name === undefined || value === undefined || values.has(name)) return undefined;
+    values.set(name, value);
   }
-  return options;
+  // An interface can be called any; to rfw that is every interface.
+  if (values.get('-i') === anyInterface || values.get('-o') === anyInterface) return undefined;
+  const source = readPrefix(values.get('-s'), family);
+  const destination = readPrefix(values.get('-d'), family);
+  return source === null || destination === null ? undefined : { values, source, destination };
+}
+
+/** The prefix; undefined when there is none, null when it is none of the family that rfw could have written. */
+function readPrefix(text: string | undefined, family: Family): Prefix | undefined | null {
+  if (text === undefined) return undefined;
+  try {
+    const prefix = parsePrefix(text);
+    return prefix.family === family ? prefix : null;
+  } catch {
+    // A mask that is no prefix.
+    return null;
+  }
+}
+
+/** Whether the line has exactly these options, besides addresses and interfaces. */
+function hasOnly({ values }: Options, names: readonly OptionName[]): boolean {
+  const others = [...values.keys()].filter((name) => !['-s', '-d', '-i', '-o'].includes(name));
+  return others.length === names.length && names.every((name) => values.has(name));
 }
 
 /** The canonical arguments of a line of the port guard, in the form that `guardLines` writes. */
 function guardArguments(options: Options): string | undefined {
-  const { source, destination, protocol, port, target } = options;
-  if (protocol !== 'tcp' || port === '' || options.in !== anyInterface || options.out !== anyInterface)
+  const { values, source, destination } = options;
+  const port = values.has('--dport') ? '--dport' : '--sport';
+  const target = values.get('-j') ?? '';
+  if (!hasOnly(options, ['-p', '-m', port, '-j']) || values.has('-i') || values.has('-o')) return undefined;
+  if (values.get('-p') !== 'tcp' || values.get('-m') !== 'tcp' || !['ACCEPT', 'DROP'].includes(target))
     return undefined;
-  if (target !== 'ACCEPT' && target !== 'DROP') return undefined;
-  const match =
-    (source === 'any' ? '' : matchPrefix('-s', source)) + (destination === 'any' ? '' : matchPrefix('-d', destination));
-  return `${match}-p tcp -m tcp ${port} -j ${target}`;
+  const match = (source ? matchPrefix('-s', source) : '') + (destination ? matchPrefix('-d', destination) : '');
+  return `${match}-p tcp -m tcp ${port} ${values.get(port)} -j ${target}`;
 }
 
 /** The line in rfw's words, when it has the shape of the rules of 2014: no protocol, no other match, one of three targets. */
-function specOf(chain: string, options: Options, family: Family): RuleSpec | undefined {
-  const action = options.target.toLowerCase() as Action;
-  const lower = chain.toLowerCase() as Chain;
-  if (!actions.includes(action) || options.target !== action.toUpperCase()) return undefined;
-  if (!chains.includes(lower) || chain !== lower.toUpperCase()) return undefined;
-  if (options.protocol !== 'all' || options.port !== '') return undefined;
-  if (action === 'reject' ? options.rejectWith !== rejectWith[family] : options.rejectWith !== '') return undefined;
-  if (lower === 'input' && (options.destination !== 'any' || options.out !== anyInterface)) return undefined;
-  if (lower === 'output' && (options.source !== 'any' || options.in !== anyInterface)) return undefined;
+function specOf(tableChain: string, options: Options, family: Family): RuleSpec | undefined {
+  const { values, source, destination } = options;
+  const action = actions.find((candidate) => candidate.toUpperCase() === values.get('-j'));
+  const chain = chains.find((candidate) => candidate.toUpperCase() === tableChain);
+  if (action === undefined || chain === undefined) return undefined;
+  if (!hasOnly(options, action === 'reject' ? ['-j', '--reject-with'] : ['-j'])) return undefined;
+  if (action === 'reject' && values.get('--reject-with') !== rejectWith[family]) return undefined;
+  if (chain === 'input' && (destination || values.has('-o'))) return undefined;
+  if (chain === 'output' && (source || values.has('-i'))) return undefined;
+  // iptables prints nothing for a prefix that holds every address.
+  const everything = prefixOf({ family, value: 0n }, 0);
   return {
     action,
-    chain: lower,
-    in: options.in as InterfacePattern,
-    out: options.out as InterfacePattern,
-    source: options.source,
-    destination: options.destination,
+    chain,
+    in: (values.get('-i') ?? anyInterface) as InterfacePattern,
+    out: (values.get('-o') ?? anyInterface) as InterfacePattern,
+    source: source ?? (chain === 'input' || (chain === 'forward' && !destination) ? everything : 'any'),
+    destination: destination ?? (chain === 'output' ? everything : 'any'),
   };
 }

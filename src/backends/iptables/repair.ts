@@ -25,15 +25,15 @@ export function planRepair(
   stale: ReadonlySet<string>,
 ): RepairPlan {
   const ranks = new Map(desired.map((line, rank) => [line.key, rank]));
-  const mine = firstOfEach(current, (key) => ranks.has(key) || stale.has(key));
-  const ranked = mine.filter((place) => ranks.has(place.line.key));
-  const inOrder = longestIncreasing(ranked.map((place) => ranks.get(place.line.key) ?? 0));
-  const kept = new Set(inOrder.map((index) => ranked[index]?.index));
-  const lifted = mine.filter((place) => !kept.has(place.index));
+  const places = current.map((line, index) => ({ line, index }));
+  // Any of several copies may be the one that stays: else one of somebody else's would have ours moved at every look.
+  const ranked = places.filter(({ line }) => ranks.has(line.key));
+  const kept = longestIncreasing(ranked.map(({ line }) => ranks.get(line.key) ?? 0)).flatMap((at) => ranked[at] ?? []);
+  const placeOf = new Map(kept.map(({ line, index }) => [line.key, index]));
+  const lifted = firstOfEach(places, (key) => (ranks.has(key) && !placeOf.has(key)) || stale.has(key));
 
   const commands = lifted.map(({ line }) => `-D ${chain} ${line.args}`);
   const liftedAt = lifted.map((place) => place.index);
-  const placeOf = new Map(inOrder.map((index) => [ranked[index]?.line.key, ranked[index]?.index ?? 0]));
   let above = 0; // lines of the chain, as it will be, from the head down to rfw's last one so far
   let inserted = 0;
   let lift = 0;
@@ -80,16 +80,14 @@ interface Place {
   readonly index: number;
 }
 
-/** The uppermost line of each wanted key: rfw inserts at the head, so a further copy is somebody else's. */
-function firstOfEach(lines: readonly Line[], wanted: (key: string) => boolean): Place[] {
+/** The uppermost line of each wanted key, which is the one that a deletion by content takes. */
+function firstOfEach(places: readonly Place[], wanted: (key: string) => boolean): Place[] {
   const seen = new Set<string>();
-  const places: Place[] = [];
-  for (const [index, line] of lines.entries()) {
-    if (seen.has(line.key) || !wanted(line.key)) continue;
+  return places.filter(({ line }) => {
+    if (seen.has(line.key) || !wanted(line.key)) return false;
     seen.add(line.key);
-    places.push({ line, index });
-  }
-  return places;
+    return true;
+  });
 }
 
 /** The indexes of a longest strictly increasing subsequence, by patience sorting in O(n log n). */

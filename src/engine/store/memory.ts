@@ -2,14 +2,14 @@ import { RfwError } from '../../domain/errors.ts';
 import type { PortGuard } from '../../domain/guard.ts';
 import type { Rule } from '../../domain/rule.ts';
 import type { ClockReading } from '../clock.ts';
-import type { Leftovers, Mutation, Store, StoredState } from './store.ts';
+import type { Intention, Mutation, Store, StoredState } from './store.ts';
 
-const nothing: Leftovers = { rules: [], guards: [] };
+const nothing: Intention = { rules: [], guards: [], removed: [] };
 
 /** A store that keeps its promises for as long as the object lives. */
 export class MemoryStore implements Store {
   #rules = new Map<number, Rule>();
-  #intended: Leftovers = nothing;
+  #intended: Intention = nothing;
   #guard: PortGuard | null = null;
   #lastSeq = 0;
   #clock: ClockReading | undefined;
@@ -25,9 +25,9 @@ export class MemoryStore implements Store {
     };
   }
 
-  async intend(leftovers: Leftovers): Promise<void> {
+  async intend(intention: Intention): Promise<void> {
     this.#requireOpen();
-    this.#intended = leftovers;
+    this.#intended = intention;
   }
 
   async append(mutations: readonly Mutation[], guard?: PortGuard | null): Promise<void> {

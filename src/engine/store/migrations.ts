@@ -26,7 +26,8 @@ const steps: readonly string[] = [
      "in" TEXT NOT NULL,
      "out" TEXT NOT NULL,
      source TEXT NOT NULL,
-     destination TEXT NOT NULL
+     destination TEXT NOT NULL,
+     removed INTEGER NOT NULL
    ) STRICT;
    CREATE TABLE intended_guards (guard TEXT NOT NULL) STRICT;
    CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;`,

@@ -17,7 +17,7 @@ import {
 } from '../../domain/rule.ts';
 import type { ClockReading } from '../clock.ts';
 import { migrate } from './migrations.ts';
-import type { Leftovers, Mutation, Store, StoredState } from './store.ts';
+import type { Intention, Mutation, Store, StoredState } from './store.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -63,7 +63,8 @@ export class SqliteStore implements Store {
         rules: rows.map(readRule),
         guard: stored === null ? null : readGuard(stored),
         intended: {
-          rules: intended.map(readSpec),
+          rules: intended.filter((row) => row['removed'] === 0).map(readSpec),
+          removed: intended.filter((row) => row['removed'] === 1).map(readSpec),
           guards: guards.map((row) => readGuard(JSON.parse(String(row['guard'])))),
         },
         lastSeq: this.#readMeta<number>('last_seq') ?? 0,
@@ -74,14 +75,15 @@ export class SqliteStore implements Store {
     }
   }
 
-  async intend({ rules, guards }: Leftovers): Promise<void> {
+  async intend({ rules, removed, guards }: Intention): Promise<void> {
     transaction(this.#notes, 'Could not note a change before making it', () => {
       this.#prepareNote('DELETE FROM intended').run();
       this.#prepareNote('DELETE FROM intended_guards').run();
-      for (const spec of rules)
-        this.#prepareNote('INSERT INTO intended VALUES (?, ?, ?, ?, ?, ?)').run(...specColumns(spec));
-      for (const guard of guards)
-        this.#prepareNote('INSERT INTO intended_guards VALUES (?)').run(JSON.stringify(storedGuard(guard)));
+      const note = this.#prepareNote('INSERT INTO intended VALUES (?, ?, ?, ?, ?, ?, ?)');
+      for (const spec of rules) note.run(...specColumns(spec), 0);
+      for (const spec of removed) note.run(...specColumns(spec), 1);
+      const noteGuard = this.#prepareNote('INSERT INTO intended_guards VALUES (?)');
+      for (const guard of guards) noteGuard.run(JSON.stringify(storedGuard(guard)));
     });
   }
 

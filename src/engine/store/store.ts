@@ -1,3 +1,4 @@
+import type { Leftovers } from '../../backends/backend.ts';
 import type { PortGuard } from '../../domain/guard.ts';
 import type { Rule, RuleSpec } from '../../domain/rule.ts';
 import type { ClockReading } from '../clock.ts';
@@ -8,10 +9,10 @@ export type Mutation =
   | { readonly kind: 'expiry'; readonly rule: Rule }
   | { readonly kind: 'delete'; readonly rule: Rule };
 
-/** What the kernel may hold without its being stored as rfw's. */
-export interface Leftovers {
-  readonly rules: readonly RuleSpec[];
-  readonly guards: readonly PortGuard[];
+/** A change that is about to be made in the kernel. */
+export interface Intention extends Leftovers {
+  /** Rules that are about to be taken out. */
+  readonly removed: readonly RuleSpec[];
 }
 
 /** What an earlier run left. */
@@ -20,8 +21,8 @@ export interface StoredState {
   readonly rules: readonly Rule[];
   /** The guard that was last in the kernel. */
   readonly guard: PortGuard | null;
-  /** What was about to be put into the kernel when the last run ended; whether it got there is unknown. */
-  readonly intended: Leftovers;
+  /** What was about to be changed in the kernel when the last run ended; whether it was is unknown. */
+  readonly intended: Intention;
   /** The highest `seq` ever given out. */
   readonly lastSeq: number;
   /** The clocks when the expiries were last moved; undefined in a new store. */
@@ -34,10 +35,10 @@ export interface StoredState {
 export interface Store {
   load(): Promise<StoredState>;
   /**
-   * Notes, before the kernel is changed, what it may hold from now on. The note replaces the one before. It survives the
+   * Notes, before the kernel is changed, what it may hold or lack from now on. The note replaces the one before. It survives the
    * end of the process, but needn't survive that of the machine: neither does what the kernel holds.
    */
-  intend(leftovers: Leftovers): Promise<void>;
+  intend(intention: Intention): Promise<void>;
   /**
    * Stores the mutations, and the guard where one is given, as one transaction, and forgets what was intended. It is on
    * disk when the promise resolves.

@@ -1,0 +1,52 @@
+import type { Change, Leftovers } from '../backends/backend.ts';
+import type { PortGuard } from '../domain/guard.ts';
+import type { Mutation, Store } from './store/store.ts';
+
+/** What goes before and after a change of the kernel: the note of what is intended, and the durable record of what was done. */
+export class Journal {
+  readonly #store: Store;
+  /** Deletions of rules whose time is up, which the disk hasn't taken yet. */
+  #owed: readonly Mutation[] = [];
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  /** Whether the disk hasn't taken all yet. */
+  get owes(): boolean {
+    return this.#owed.length > 0;
+  }
+
+  /** Notes a change before it is made, beside what may be left in the kernel from earlier ones. @throws RfwError `store-failed` */
+  async intend({ add, remove }: Pick<Change, 'add' | 'remove'>, { rules, guards }: Leftovers): Promise<void> {
+    await this.#store.intend({ rules: [...rules, ...add], guards, removed: remove });
+  }
+
+  /** Forgets a change that was refused: an equal rule that is in the kernel later is somebody else's. */
+  async forget(leftovers: Leftovers): Promise<void> {
+    try {
+      await this.intend({ add: [], remove: [] }, leftovers);
+    } catch {
+      // A disk that takes nothing: the next note takes the place of this one.
+    }
+  }
+
+  /** Records what was done, and whatever is owed. @throws RfwError `store-failed`; nothing of it is recorded then */
+  async append(mutations: readonly Mutation[], guard?: PortGuard | null): Promise<void> {
+    await this.#store.append([...this.#owed, ...mutations], guard);
+    this.#owed = [];
+  }
+
+  /**
+   * Puts off the record of rules that have expired. They are on disk with the instants at which they end, so a restart
+   * honours those even if the record never comes.
+   */
+  owe(mutations: readonly Mutation[]): void {
+    this.#owed = [...this.#owed, ...mutations];
+  }
+
+  /** Records what is owed. @throws RfwError `store-failed` */
+  async settle(): Promise<void> {
+    if (this.owes) await this.append([]);
+  }
+}

@@ -1,0 +1,8 @@
+import { MemoryStore } from './memory.ts';
+import { storeConformance } from './store.conformance.ts';
+
+// It keeps its promises for as long as the object lives, so the next daemon opens the same object.
+storeConformance('MemoryStore', async () => {
+  const store = new MemoryStore();
+  return { open: async () => store, dispose: () => store.close() };
+});
