@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { advance, Host, onFakeTime, setWallClock } from './engine.fixture.ts';
+import { isFull } from './faults.fixture.ts';
 import { dumped, spec } from './rules.fixture.ts';
 
 onFakeTime();
@@ -118,16 +119,37 @@ describe('many rules that expire together', () => {
 });
 
 describe('an expiry that fails', () => {
-  it('is tried again every second until it succeeds', async () => {
+  it('in the kernel is tried again every second until it succeeds', async () => {
+    const host = await Host.running();
+    await host.put('10.0.0.1', 5);
+    host.backend.stuck.add(dumped('10.0.0.1'));
+    await advance(8000);
+    expect(host.backend.dump()).toBe(dumped('10.0.0.1'));
+    host.backend.heal();
+    await advance(1000);
+    expect([host.backend.dump(), host.engine.size, (await host.stored()).length]).toEqual(['', 0, 0]);
+    expect(host.happened).toEqual(['created', 'expired']);
+  });
+
+  it('on a full disk is enforced all the same, and recorded when there is room', async () => {
     const host = await Host.running();
     await host.put('10.0.0.1', 5);
     host.store.full = true;
     await advance(8000);
-    expect(host.backend.dump()).toBe(dumped('10.0.0.1'));
+    expect([host.backend.dump(), host.engine.size, (await host.stored()).length]).toEqual(['', 0, 1]);
     host.store.heal();
-    await advance(1000);
-    expect([host.backend.dump(), host.engine.size, (await host.stored()).length]).toEqual(['', 0, 0]);
+    await advance(2000);
+    expect((await host.stored()).length).toBe(0);
     expect(host.happened).toEqual(['created', 'expired']);
+  });
+
+  it('that the disk has not recorded lets the same rule be put anew', async () => {
+    const host = await Host.running();
+    await host.put('10.0.0.1', 5);
+    host.store.appends.push(isFull);
+    await advance(5100);
+    expect(await host.put('10.0.0.1')).toBe('created');
+    expect(await host.stored()).toMatchObject([{ seq: 2, expiresAt: null }]);
   });
 
   it('holds no other command up', async () => {

@@ -1,5 +1,6 @@
 import type { Change, Leftovers } from '../backends/backend.ts';
 import type { PortGuard } from '../domain/guard.ts';
+import type { RuleSpec } from '../domain/rule.ts';
 import type { Mutation, Store } from './store/store.ts';
 
 /** What goes before and after a change of the kernel: the note of what is intended, and the durable record of what was done. */
@@ -22,12 +23,15 @@ export class Journal {
     await this.#store.intend({ rules: [...rules, ...add], guards, removed: remove });
   }
 
-  /** Forgets a change that was refused: an equal rule that is in the kernel later is somebody else's. */
-  async forget(leftovers: Leftovers): Promise<void> {
+  /**
+   * Notes that rules are about to be taken out, and that nothing is about to be put in. A disk that takes no note keeps no
+   * rule in the kernel for that: the next start will only wonder where it is.
+   */
+  async release(removed: readonly RuleSpec[], leftovers: Leftovers): Promise<void> {
     try {
-      await this.intend({ add: [], remove: [] }, leftovers);
+      await this.intend({ add: [], remove: removed }, leftovers);
     } catch {
-      // A disk that takes nothing: the next note takes the place of this one.
+      // The next note takes the place of this one.
     }
   }
 

@@ -1,4 +1,4 @@
-import { type Backend, hasRepaired, isEmpty, type Repair } from '../backends/backend.ts';
+import { type Backend, type Change, hasRepaired, isEmpty, type Repair } from '../backends/backend.ts';
 import type { PortGuard } from '../domain/guard.ts';
 import { type Rule, ruleKey } from '../domain/rule.ts';
 import { type Clock, type ClockReading, readClock } from './clock.ts';
@@ -11,6 +11,8 @@ import { type Plan, planProtection } from './plan.ts';
 import { degradedError, isDrift, Reconciler } from './reconcile.ts';
 import { Draft, RuleSet } from './ruleset.ts';
 import type { Store, StoredState } from './store/store.ts';
+
+const nothing = { add: [], remove: [] };
 
 /** Milliseconds before what is owed to the disk is tried again. */
 const owedRetry = 1000;
@@ -98,7 +100,7 @@ export class Writer {
     const change = draft.change();
     if (!isEmpty(change)) {
       try {
-        if (change.add.length + change.remove.length > 0) await this.#journal.intend(change, this.#reconciler.strays);
+        await this.#note(change);
       } catch (error) {
         return rejectAll(waiting, error);
       }
@@ -137,7 +139,7 @@ export class Writer {
     this.#answer(ended);
     if (others.length === 0) return;
     this.#reconciler.expect({ rules: added });
-    if ((await this.#restore()) !== undefined) await this.#journal.forget(this.#reconciler.strays);
+    if ((await this.#restore()) !== undefined) await this.#note(nothing);
     rejectAll(
       others.map(({ pending }) => pending),
       error,
@@ -156,12 +158,18 @@ export class Writer {
     this.#reportDrift(repair);
     if (repair === undefined) return rejectAll(waiting, error);
     if (mayRetry && hasRepaired(repair)) return this.#commit(waiting, false);
-    await this.#journal.forget(this.#reconciler.strays);
+    await this.#note(nothing);
     if (waiting.length === 1) return rejectAll(waiting, error);
     for (const pending of waiting) {
       if (this.degraded === undefined) await this.#commit([pending], false);
       else rejectAll([pending], degradedError(this.degraded));
     }
+  }
+
+  /** Notes a change before it is made; what was refused is forgotten by the note of nothing. */
+  async #note({ add, remove }: Pick<Change, 'add' | 'remove'>): Promise<void> {
+    if (add.length > 0) await this.#journal.intend({ add, remove }, this.#reconciler.strays);
+    else await this.#journal.release(remove, this.#reconciler.strays);
   }
 
   #decide(batch: readonly Pending[]): { draft: Draft; decided: Decided[] } {

@@ -71,7 +71,8 @@ export class SqliteStore implements Store {
         clock: this.#readMeta<ClockReading>('clock'),
       };
     } catch (error) {
-      throw asStoreError(error, 'Could not read the stored rules');
+      // What doesn't parse has been written by somebody else.
+      throw new RfwError('store-failed', `Could not read the stored rules: ${reasonOf(error)}`, { cause: error });
     }
   }
 

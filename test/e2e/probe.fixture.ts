@@ -1,0 +1,60 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { curl } from './curl.fixture.ts';
+import { runIn } from './network.fixture.ts';
+import { environment, until } from './process.fixture.ts';
+
+/** Answers every connection to the port with its own address, over IPv4 and IPv6. */
+const echoServer = `
+require('node:http')
+  .createServer((request, response) => response.end('echo ' + request.url))
+  .listen(8080, '::', () => console.log('ready'));
+`;
+
+/** The echo servers that a test has started. */
+export class EchoServers {
+  readonly #children: ChildProcess[] = [];
+
+  async start(namespace: string): Promise<void> {
+    const args = ['netns', 'exec', namespace, process.execPath, '-e', echoServer];
+    const child = spawn('ip', args, { env: environment, stdio: ['ignore', 'pipe', 'inherit'] });
+    this.#children.push(child);
+    let output = '';
+    child.stdout.on('data', (chunk) => {
+      output += String(chunk);
+    });
+    await until('the echo server listens', () => output.includes('ready'));
+  }
+
+  stop(): void {
+    for (const child of this.#children.splice(0)) child.kill('SIGKILL');
+  }
+}
+
+/** What a probe met: `pass` an answer, `silence` none within a second, `refusal` a refusal at once. */
+export type Met = 'pass' | 'silence' | 'refusal';
+
+/** One echo request that waits a second for its reply. */
+export async function ping(namespace: string, address: string): Promise<Met> {
+  const { status, stdout, milliseconds } = await runIn(namespace, 'ping', '-n', '-c', '1', '-W', '1', address);
+  if (status === 0) return 'pass';
+  return stdout.includes('Unreachable') || stdout.includes('unreachable') || milliseconds < 500 ? 'refusal' : 'silence';
+}
+
+/** A TCP connection to the echo server on which something is sent and must come back. @param seconds to wait for it */
+export async function connect(namespace: string, address: string, seconds = 1): Promise<Met> {
+  const host = address.includes(':') ? `[${address}]` : address;
+  const args = ['--connect-timeout', String(seconds), '--max-time', '5', `http://${host}:8080/hello`];
+  const { exit, body } = await curl(namespace, ...args);
+  if (exit === 0 && body === 'echo /hello') return 'pass';
+  return exit === 7 ? 'refusal' : 'silence';
+}
+
+/** Both probes at once, as `ping/TCP`. */
+export async function probe(namespace: string, address: string): Promise<string> {
+  return (await Promise.all([ping(namespace, address), connect(namespace, address)])).join('/');
+}
+
+/** Probes until both pass, since a busy machine may be late; throws when they don't within some seconds. */
+export async function mustPass(namespace: string, address: string): Promise<void> {
+  await until(`${namespace} reaches ${address}`, async () => (await probe(namespace, address)) === 'pass/pass', 8);
+}

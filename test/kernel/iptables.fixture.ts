@@ -1,0 +1,75 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Stage } from '../../src/backends/backend.conformance.ts';
+import { IptablesBackend } from '../../src/backends/iptables/iptables.ts';
+
+export const variants = ['nft', 'legacy'] as const;
+export type Variant = (typeof variants)[number];
+export type Family = 4 | 6;
+
+const families = [4, 6] as const;
+const env = { PATH: `${process.env['PATH']}:/usr/sbin:/sbin`, LC_ALL: 'C' };
+
+/** The name of a program: `iptables-nft`, `ip6tables-legacy-restore`. */
+export function program(variant: Variant, family: Family, applet = ''): string {
+  return `${family === 4 ? 'iptables' : 'ip6tables'}-${variant}${applet === '' ? '' : `-${applet}`}`;
+}
+
+/** Runs a program as somebody else on the host would, without rfw. @returns what it printed */
+export function execute(file: string, args: readonly string[], input = ''): string {
+  return execFileSync(file, args, { env, input, encoding: 'utf8', stdio: ['pipe', 'pipe', 'pipe'] });
+}
+
+/** Runs iptables with arguments that are parted by blanks. */
+export function iptables(variant: Variant, line: string, family: Family = 4): string {
+  return execute(program(variant, family), ['-w', '5', ...line.split(' ')]);
+}
+
+/** The rules as `iptables -S` shows them: of one chain in its order, or of all chains. */
+export function show(variant: Variant, chain = '', family: Family = 4): string[] {
+  return iptables(variant, `-S ${chain}`.trim(), family)
+    .split('\n')
+    .filter((line) => line.startsWith('-A '));
+}
+
+/** Takes everything out of the filter tables of both variants. */
+export function clear(): void {
+  for (const variant of variants) {
+    for (const family of families) {
+      const input = '*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n';
+      execute(program(variant, family, 'restore'), [], input);
+    }
+  }
+}
+
+/** An owner that no other test has. */
+export function newOwner(): string {
+  return mkdtempSync(join(tmpdir(), 'rfw-owner-'));
+}
+
+/** A probed backend on the variant. */
+export async function probed(variant: Variant, path: string = program(variant, 4)): Promise<IptablesBackend> {
+  const backend = new IptablesBackend({ path, owner: newOwner() });
+  await backend.probe();
+  return backend;
+}
+
+/** What both filter tables hold, in the form of `listing`. */
+export function stageOf(variant: Variant): Stage {
+  return {
+    backend: new IptablesBackend({ path: program(variant, 4), owner: newOwner() }),
+    listing: async () =>
+      families.flatMap((family) =>
+        ['INPUT', 'OUTPUT', 'FORWARD'].flatMap((chain) =>
+          show(variant, chain, family).map((line) => (family === 6 ? `6 ${line}` : line)),
+        ),
+      ),
+  };
+}
+
+/** Starts a program that runs beside the test. */
+export function start(file: string, args: readonly string[], more: Readonly<Record<string, string>> = {}) {
+  return spawn(file, args, { env: { ...env, ...more }, stdio: 'ignore' });
+}
