@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from '@photostructure/sqlite';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -120,6 +120,11 @@ describe('the file', () => {
     expect(await seqs(store)).toEqual([1, 2]);
   });
 
+  it('is whole by itself once it is closed, so that a copy of it is a backup', async () => {
+    await written();
+    expect(readdirSync(folder).toSorted()).toEqual(['rfw.db', 'rfw.lock']);
+  });
+
   it('of a newer rfw is refused and left as it is', async () => {
     await written();
     byHand('PRAGMA user_version = 99');
@@ -140,6 +145,7 @@ describe('the file', () => {
 
   it('whose pages are rubbish is refused when it is read', async () => {
     await written();
+    byHand('PRAGMA wal_checkpoint(TRUNCATE)');
     const bytes = readFileSync(join(folder, 'rfw.db'));
     bytes.fill(0xa5, 4096);
     writeFileSync(join(folder, 'rfw.db'), bytes);
