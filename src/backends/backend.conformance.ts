@@ -190,15 +190,15 @@ export function conformance(name: string, { make, runs, skips = {} }: Conformanc
     });
 
     test('replaces one guard by another, and by none', async () => {
-      await put(a, six);
+      await put(six, a);
       let former: PortGuard | null = null;
       for (const next of [...guards, null]) {
         const repair = await backend.replace(
-          desired({ rules: [a, six], guard: next, staleGuards: former === null ? [] : [former] }),
+          desired({ rules: [six, a], guard: next, staleGuards: former === null ? [] : [former] }),
         );
         expect(repair).toMatchObject({ missing: [], moved: 0, removed: 0 });
         expect(repair.guard).toBeGreaterThan(0);
-        await holds([a, six], next);
+        await holds([six, a], next);
         await backend.apply(change({ remove: [a], add: [a] }));
         await holds([six, a], next);
         former = next;

@@ -43,13 +43,18 @@ export class Alarm {
     this.#notBefore = performance.now() + expiryRetry;
   }
 
-  /** Sets the timer anew. @param retryDelay milliseconds until another try to recover, where one is needed */
-  set(retryDelay: number | undefined): void {
+  /**
+   * Sets the timer anew.
+   * @param retryDelay milliseconds until another try to recover, where one is needed
+   * @param mayExpire whether anything can expire before that
+   */
+  set(retryDelay: number | undefined, mayExpire = true): void {
     clearTimeout(this.#timer);
     const next = this.#expiries.next;
     if (this.#stopped || (next === undefined && retryDelay === undefined)) return;
     const never = Number.POSITIVE_INFINITY;
-    const untilDue = Math.max((next ?? never) - this.#clock.wall(), this.#notBefore - performance.now(), 0);
+    const dueAt = mayExpire ? (next ?? never) : never;
+    const untilDue = Math.max(dueAt - this.#clock.wall(), this.#notBefore - performance.now(), 0);
     const untilLook = next === undefined ? never : clockWatch;
     this.#timer = setTimeout(this.#ring, Math.min(untilDue, untilLook, Math.max(0, retryDelay ?? never)));
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { advance, Host, onFakeTime, protection } from './engine.fixture.ts';
-import { isDown, isRefused, losesAnswer, passes } from './faults.fixture.ts';
+import { isDown, isFull, isRefused, losesAnswer, passes } from './faults.fixture.ts';
 import { LiteralBackend } from './literal.fixture.ts';
 import { dumped } from './rules.fixture.ts';
 
@@ -63,6 +63,16 @@ describe('while the kernel can not be brought to its state', () => {
     expect(tries(host) - before).toBe(7);
   });
 
+  it('it is tried again ever more rarely also while the time of a rule is up', async () => {
+    const host = await Host.running();
+    await host.put('10.0.0.1', 1);
+    host.backend.down = true;
+    await host.put('10.0.0.2');
+    const before = tries(host);
+    await advance(60_000);
+    expect(tries(host) - before).toBeLessThanOrEqual(8);
+  });
+
   it('the next command tries at once, and has its way when that succeeds', async () => {
     const host = await degraded();
     host.backend.heal();
@@ -87,7 +97,7 @@ describe('while the kernel can not be brought to its state', () => {
     await advance(10_000);
     expect(host.backend.dump()).toBe(dumped('10.0.0.2', '10.0.0.1'));
     host.backend.heal();
-    await advance(2000);
+    await advance(6000);
     expect(host.backend.dump()).toBe(dumped('10.0.0.2'));
     expect(await host.stored()).toMatchObject([{ seq: 2 }]);
   });
@@ -124,6 +134,24 @@ describe('a change whose answer is lost', () => {
     host.backend.applies.push(losesAnswer);
     host.backend.replaces.push(isDown);
     await host.put('10.0.0.1');
+    await host.crash();
+    await host.start();
+    expect(host.backend.dump()).toBe('ssh');
+  });
+});
+
+describe('a rule that may be left in the kernel', () => {
+  it('is not forgotten when the disk takes what it is owed meanwhile', async () => {
+    const host = await Host.running(new LiteralBackend(['ssh']));
+    await host.put('10.0.0.1', 1);
+    host.store.appends.push(isFull);
+    await advance(1000);
+    expect(host.engine.size).toBe(0);
+    host.backend.applies.push(losesAnswer);
+    host.backend.replaces.push(isDown, isDown, isDown, isDown, isDown);
+    expect(await host.put('10.0.0.2')).toBe('kernel-unavailable');
+    await advance(2000);
+    expect(host.engine.degraded).not.toBeUndefined();
     await host.crash();
     await host.start();
     expect(host.backend.dump()).toBe('ssh');

@@ -1,7 +1,9 @@
 import { describe, expect, it, vi } from 'vitest';
+import { MemoryBackend } from '../backends/memory.ts';
+import { prefixOf } from '../domain/address.ts';
 import { advance, Host, onFakeTime, setWallClock } from './engine.fixture.ts';
 import { isFull } from './faults.fixture.ts';
-import { dumped, spec } from './rules.fixture.ts';
+import { dumped, rule, spec } from './rules.fixture.ts';
 
 onFakeTime();
 
@@ -107,6 +109,23 @@ describe('many rules that expire together', () => {
     expect(host.store.appended).toEqual([1000]);
     expect(host.backend.dump()).toBe(dumped('10.0.0.1'));
     expect(host.happened.filter((kind) => kind === 'expired')).toHaveLength(1000);
+  });
+
+  it('may be very many', async () => {
+    // A kernel that takes everything and keeps nothing: only the engine counts here.
+    const kernel = new MemoryBackend();
+    kernel.apply = async () => {};
+    const host = new Host(kernel);
+    const first = rule(1, '10.0.0.1', Date.now() + 1000);
+    const rules = Array.from({ length: 130_000 }, (_, index) => ({
+      ...first,
+      seq: index + 1,
+      source: prefixOf({ family: 4, value: BigInt(index) }, 32),
+    }));
+    await host.disk.append(rules.map((stored) => ({ kind: 'insert', rule: stored })));
+    await host.start();
+    await advance(1000);
+    expect(host.engine.size).toBe(0);
   });
 
   it('leave one behind that the kernel does not let go, but no more than that', async () => {

@@ -152,28 +152,32 @@ export class Engine {
   }
 
   #setAlarm(): void {
-    const { retryDelay } = this.#writer;
-    this.#retryAt = performance.now() + (retryDelay ?? 0);
-    this.#alarm.set(retryDelay);
+    this.#retryAt = performance.now() + (this.#writer.retryDelay ?? 0);
+    this.#keepAlarm();
   }
 
-  /** Takes out what is due, follows the clock, tries to recover. */
+  /** Sets the alarm without putting off what is to be tried again. */
+  #keepAlarm(): void {
+    const untilRetry = this.#writer.retryDelay === undefined ? undefined : this.#retryAt - performance.now();
+    this.#alarm.set(untilRetry, this.degraded === undefined);
+  }
+
+  /** Takes out what is due, follows the clock, tries to recover. What is due has to wait until the kernel is recovered. */
   #tick(): void {
     const clockWasSet = this.#clockWasSet();
-    const due = clockWasSet ? [] : this.#alarm.takeDue();
-    const { retryDelay } = this.#writer;
-    const retries = retryDelay !== undefined && performance.now() >= this.#retryAt;
+    const due = clockWasSet || this.degraded !== undefined ? [] : this.#alarm.takeDue();
+    const retries = this.#writer.retryDelay !== undefined && performance.now() >= this.#retryAt;
     // One command each, so that a rule that the kernel doesn't let go keeps no other; pushed together, they share a batch.
-    this.#queue.push(...due.map((rule) => this.#expiryOf(rule)));
+    this.#queue.pushAll(due.map((rule) => this.#expiryOf(rule)));
     // An empty batch follows the clock and tries to recover like any other.
     if (due.length === 0 && (clockWasSet || retries)) this.#queue.run(() => this.#work([]));
-    else this.#alarm.set(retryDelay === undefined ? undefined : this.#retryAt - performance.now());
+    else this.#keepAlarm();
   }
 
   #expiryOf(rule: Rule): Pending {
     const goOn = (act: () => void): void => {
       act();
-      this.#alarm.set(this.#writer.retryDelay);
+      this.#keepAlarm();
     };
     return {
       command: { kind: 'expire', rule },

@@ -17,7 +17,12 @@ export class WorkQueue<T> {
     this.#limit = limit;
   }
 
-  push(...items: readonly T[]): void {
+  push(item: T): void {
+    this.#enqueue([{ item }]);
+  }
+
+  /** Pushes items that wait together, and so share a batch. */
+  pushAll(items: readonly T[]): void {
     this.#enqueue(items.map((item) => ({ item })));
   }
 

@@ -86,7 +86,8 @@ export class Writer {
     if (this.degraded !== undefined) this.#reportDrift(await this.#restore());
     if (this.degraded === undefined) await this.#commit(batch, true);
     else rejectAll(batch, degradedError(this.degraded));
-    if (batch.length === 0) await this.#journal.settle();
+    // The record of anything forgets the note of what may be left in the kernel: not before that is out.
+    if (batch.length === 0 && this.degraded === undefined) await this.#journal.settle();
   }
 
   /**

@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync } from 'node:fs';
+import { chmodSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Stage } from '../../src/backends/backend.conformance.ts';
@@ -39,7 +39,7 @@ export function clear(): void {
   for (const variant of variants) {
     for (const family of families) {
       const input = '*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n';
-      execute(program(variant, family, 'restore'), [], input);
+      execute(program(variant, family, 'restore'), ['-w', '5'], input);
     }
   }
 }
@@ -72,4 +72,33 @@ export function stageOf(variant: Variant): Stage {
 /** Starts a program that runs beside the test. */
 export function start(file: string, args: readonly string[], more: Readonly<Record<string, string>> = {}) {
   return spawn(file, args, { env: { ...env, ...more }, stdio: 'ignore' });
+}
+
+/** The program of all applets. */
+export function multi(variant: Variant): string {
+  return `/usr/sbin/xtables-${variant}-multi`;
+}
+
+/**
+ * Links in the folder to the real programs under their plain names, but for those that are given as shell scripts.
+ * @returns the iptables
+ */
+export function plainPrograms(
+  folder: string,
+  variant: Variant,
+  scripts: Readonly<Record<string, string>> = {},
+): string {
+  for (const name of ['iptables', 'ip6tables']) {
+    for (const applet of [name, `${name}-save`, `${name}-restore`]) {
+      const file = join(folder, applet);
+      const script = scripts[applet];
+      if (script === undefined) {
+        symlinkSync(multi(variant), file);
+      } else {
+        writeFileSync(file, `#!/bin/sh\n${script}\n`);
+        chmodSync(file, 0o755);
+      }
+    }
+  }
+  return join(folder, 'iptables');
 }

@@ -41,9 +41,9 @@ export class Compiled {
   run(text: string, options: SpawnOptions = {}, launcher: readonly string[] = []): ReturnType<typeof spawn> {
     const script = join(this.#folder, `script-${process.hrtime.bigint()}.js`);
     const imports = [
-      "import { SqliteStore } from './engine/store/sqlite.js';",
-      "import { parsePrefix } from './domain/address.js';",
-    ];
+      ['SqliteStore', './engine/store/sqlite.js'],
+      ['parsePrefix', './domain/address.js'],
+    ].map(([name, file]) => `import { ${name} } from '${file}';`);
     writeFileSync(script, [...imports, text].join('\n'));
     const [command = '', ...args] = [...launcher, process.execPath, script];
     return spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
