@@ -34,8 +34,7 @@ export class Alarm {
 
   /** Takes back a rule whose removal failed, to be tried again in a moment. */
   postpone(rule: Rule): void {
-    this.#expiries.add(rule);
-    this.hold();
+    this.#expiries.add({ ...rule, expiresAt: this.#clock.wall() + expiryRetry });
   }
 
   /** Lets nothing be due for a moment, because something failed. */

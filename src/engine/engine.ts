@@ -169,8 +169,8 @@ export class Engine {
     const retries = this.#writer.retryDelay !== undefined && performance.now() >= this.#retryAt;
     // One command each, so that a rule that the kernel doesn't let go keeps no other; pushed together, they share a batch.
     this.#queue.pushAll(due.map((rule) => this.#expiryOf(rule)));
-    // An empty batch follows the clock and tries to recover like any other.
-    if (due.length === 0 && (clockWasSet || retries)) this.#queue.run(() => this.#work([]));
+    // An empty batch follows the clock and tries to recover like any other; then what had to wait has its turn.
+    if (due.length === 0 && (clockWasSet || retries)) this.#queue.run(() => this.#work([]).then(() => this.#tick()));
     else this.#keepAlarm();
   }
 

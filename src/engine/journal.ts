@@ -1,6 +1,7 @@
 import type { Change, Leftovers } from '../backends/backend.ts';
 import type { PortGuard } from '../domain/guard.ts';
 import type { RuleSpec } from '../domain/rule.ts';
+import type { ClockReading } from './clock.ts';
 import type { Mutation, Store } from './store/store.ts';
 
 /** What goes before and after a change of the kernel: the note of what is intended, and the durable record of what was done. */
@@ -9,13 +10,16 @@ export class Journal {
   /** Deletions of rules whose time is up, which the disk hasn't taken yet. */
   #owed: readonly Mutation[] = [];
 
+  /** By how much the wall clock was set, where the disk hasn't taken that yet. Milliseconds. */
+  #owedMove: { readonly step: number; readonly reading: ClockReading } | undefined;
+
   constructor(store: Store) {
     this.#store = store;
   }
 
   /** Whether the disk hasn't taken all yet. */
   get owes(): boolean {
-    return this.#owed.length > 0;
+    return this.#owed.length > 0 || this.#owedMove !== undefined;
   }
 
   /** Notes a change before it is made, beside what may be left in the kernel from earlier ones. @throws RfwError `store-failed` */
@@ -37,6 +41,7 @@ export class Journal {
 
   /** Records what was done, and whatever is owed. @throws RfwError `store-failed`; nothing of it is recorded then */
   async append(mutations: readonly Mutation[], guard?: PortGuard | null): Promise<void> {
+    await this.#payMove();
     await this.#store.append([...this.#owed, ...mutations], guard);
     this.#owed = [];
   }
@@ -47,6 +52,25 @@ export class Journal {
    */
   owe(mutations: readonly Mutation[]): void {
     this.#owed = [...this.#owed, ...mutations];
+  }
+
+  /**
+   * Records that the wall clock was set. What the disk doesn't take is owed: until it is recorded nothing else is, so that the
+   * instants on disk and the reading beside them belong together.
+   */
+  async moveExpiries(step: number, reading: ClockReading): Promise<void> {
+    this.#owedMove = { step: step + (this.#owedMove?.step ?? 0), reading };
+    try {
+      await this.#payMove();
+    } catch (error) {
+      // Without a step there is no reading on disk yet that the next start could go by.
+      if (step === 0) throw error;
+    }
+  }
+
+  async #payMove(): Promise<void> {
+    if (this.#owedMove !== undefined) await this.#store.moveExpiries(this.#owedMove.step, this.#owedMove.reading);
+    this.#owedMove = undefined;
   }
 
   /** Records what is owed. @throws RfwError `store-failed` */

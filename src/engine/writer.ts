@@ -121,8 +121,9 @@ export class Writer {
 
   #answer(decided: readonly Decided[]): void {
     for (const { pending, outcome } of decided) {
-      this.#publish(pending.command, outcome);
+      // First the answer: what is done is done, whatever becomes of those who only listen.
       pending.resolve(outcome);
+      this.#publish(pending.command, outcome);
     }
   }
 
@@ -284,16 +285,16 @@ export class Writer {
     if (repair !== undefined && isDrift(repair)) this.#onEvent({ kind: 'drift', repair });
   }
 
-  /** Notes the expiry of a rule that wasn't due after all, unless it is gone or has another one. */
+  /** Notes the expiry of a rule that wasn't due after all, unless it is gone. */
   noteExpiry(rule: Rule): void {
     const standing = this.#rules.get(ruleKey(rule));
-    if (standing?.seq === rule.seq && standing.expiresAt === rule.expiresAt) this.#expiries.add(standing);
+    if (standing?.seq === rule.seq) this.#expiries.add(standing);
   }
 
   /** Moves the expiries by as much as the wall clock was set, and stores how the clocks stand now. */
   async moveExpiries(milliseconds: number): Promise<ClockReading> {
     const reading = readClock(this.#clock);
-    await this.#store.moveExpiries(milliseconds, reading);
+    await this.#journal.moveExpiries(milliseconds, reading);
     this.#rules.moveExpiries(milliseconds);
     this.#expiries.rebuild(this.#rules.all());
     return reading;

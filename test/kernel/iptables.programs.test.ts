@@ -136,6 +136,20 @@ describe.each(variants)('when something goes wrong on the way, iptables-%s', (va
     expect(show(variant)).toEqual([line]);
   });
 
+  it('does not call it a refusal, which changes nothing, when what was done could not be undone', async () => {
+    const done = join(folder, 'done');
+    const path = plainPrograms(folder, variant, {
+      'iptables-restore': `case "$*" in *--test*) exit 0;; esac
+        [ ! -e ${done} ] || { echo worn out >&2; exit 1; }
+        touch ${done}; exec ${multi(variant)} iptables-restore "$@"`,
+      'ip6tables-restore': 'case "$*" in *--test*) exit 0;; esac; echo "no such line" >&2; exit 1',
+    });
+    const backend = await probed(variant, path);
+    const error: unknown = await backend.apply(change({ add: [rule, six] })).catch((reason: unknown) => reason);
+    expect(show(variant)).toEqual([line]);
+    expect(error).toMatchObject({ code: 'kernel-unavailable' });
+  });
+
   it('leaves everything as it was when its iptables-restore dies half way through its input', async () => {
     const path = plainPrograms(folder, variant, {
       'iptables-restore': `case "$*" in *--test*) exit 0;; esac; head -n 3 | ${multi(variant)} iptables-restore "$@"`,

@@ -18,6 +18,11 @@ const guardLines = [
   '-A INPUT -p tcp -m tcp --dport 7393 -j DROP',
 ];
 
+/** As many rules for one host each, oldest first. */
+function many(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `drop input any any 10.1.${index >> 8}.${index & 255} any`);
+}
+
 describe.each(variants)('iptables-%s', (variant) => {
   let backend: IptablesBackend;
 
@@ -117,6 +122,14 @@ describe.each(variants)('iptables-%s', (variant) => {
     expect(show(variant, 'INPUT')).toEqual([...guardLines, lines.b, lines.a]);
   });
 
+  it('takes the oldest 1,000 of 6,000 rules out within a second', async () => {
+    const rules = many(6000);
+    await backend.apply(change({ add: rules }));
+    const began = performance.now();
+    await backend.apply(change({ remove: rules.slice(0, 1000) }));
+    expect(performance.now() - began).toBeLessThan(1000);
+  });
+
   it('counts real packets', async () => {
     const local = ['accept input lo any 127.0.0.9 any', 'accept input lo any ::1 any'];
     await backend.apply(change({ add: local }));
@@ -126,6 +139,10 @@ describe.each(variants)('iptables-%s', (variant) => {
     // A request and an answer each: 20 or 40 bytes of IP header, 8 of ICMP, 56 of data.
     expect([four?.packets, four?.bytes]).toEqual([6n, 6n * 84n]);
     expect([six?.packets, six?.bytes]).toEqual([4n, 4n * 104n]);
+    // Another change keeps the counts of the rules that stand.
+    await backend.apply(change({ add: [rules.b, rules.six] }));
+    await backend.replace(desired({ rules: [...local, rules.b], staleRules: [rules.six] }));
+    expect((await backend.read()).map(({ packets }) => packets)).toEqual([0n, 6n, 4n]);
   });
 
   it('blocks, and no more after the rule is taken out', async () => {
