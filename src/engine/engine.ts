@@ -21,7 +21,7 @@ export interface EngineOptions {
 }
 
 /** The most commands in a batch, so that no batch keeps the next callers waiting for long. */
-const batchLimit = 5000;
+const batchLimit = 1000;
 
 /**
  * One queue, one writer. A batch takes all that waits: decide, apply to the kernel, append to the store, answer. An

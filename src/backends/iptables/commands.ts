@@ -20,7 +20,10 @@ const lockWait = 10;
 /** Milliseconds after which a program is taken for hung. */
 const patience = 60_000;
 
-const path = [process.env['PATH'] ?? '', '/usr/local/sbin', '/usr/sbin', '/sbin'].join(delimiter);
+/** An empty part would mean the current folder. */
+const path = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin']
+  .filter((folder) => folder !== '')
+  .join(delimiter);
 
 /**
  * Finds iptables-save, iptables-restore and their IPv6 twins beside the iptables of the configuration.
@@ -30,14 +33,14 @@ const path = [process.env['PATH'] ?? '', '/usr/local/sbin', '/usr/sbin', '/sbin'
 export function findCommands(iptables: string): Commands {
   const file = locate(iptables);
   const usual = /^iptables(-nft|-legacy)?$/.exec(basename(file));
+  const beside = (name: string, applet: string): string => join(dirname(file), `${name}${usual?.[1] ?? ''}-${applet}`);
+  const hasSiblings = usual !== null && (isExecutable(beside('iptables', 'save')) || !isMultiCall(file));
   const program = (applet: 'save' | 'restore', family: Family): Command => {
-    const name = `${family === 4 ? 'iptables' : 'ip6tables'}`;
-    return usual
-      ? [join(dirname(file), `${name}${usual[1] ?? ''}-${applet}`)]
-      : [multiCall(file, iptables), `${name}-${applet}`];
+    const name = family === 4 ? 'iptables' : 'ip6tables';
+    return hasSiblings ? [beside(name, applet)] : [multiCall(file, iptables), `${name}-${applet}`];
   };
   const commands: Commands = {
-    version: usual ? [file, '--version'] : [multiCall(file, iptables), 'iptables', '--version'],
+    version: hasSiblings ? [file, '--version'] : [multiCall(file, iptables), 'iptables', '--version'],
     save: { 4: program('save', 4), 6: program('save', 6) },
     restore: { 4: program('restore', 4), 6: program('restore', 6) },
   };
@@ -45,14 +48,27 @@ export function findCommands(iptables: string): Commands {
   return commands;
 }
 
+/** Whether the file leads to the program that is all of iptables, by the name in its first argument. */
+function isMultiCall(file: string): boolean {
+  return /^xtables-(?:nft|legacy)-multi$/.test(basename(realpathSync(file)));
+}
+
 /** iptables under another name is usable through the program with all applets that it links to. */
 function multiCall(file: string, configured: string): string {
-  const target = realpathSync(file);
-  if (/^xtables-(?:nft|legacy)-multi$/.test(basename(target))) return target;
+  if (isMultiCall(file)) return realpathSync(file);
   throw new RfwError(
     'kernel-unavailable',
     `iptables.path = ${configured}: it must be called iptables, iptables-nft or iptables-legacy, or lead to xtables-nft-multi or xtables-legacy-multi, so that its iptables-restore can be found`,
   );
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function locate(program: string): string {
@@ -61,12 +77,7 @@ function locate(program: string): string {
       ? [program]
       : path.split(delimiter).map((folder) => join(folder, program));
   for (const candidate of candidates) {
-    try {
-      accessSync(candidate, constants.X_OK);
-      return candidate;
-    } catch {
-      // Not here: the next folder may have it.
-    }
+    if (isExecutable(candidate)) return candidate;
   }
   throw new RfwError(
     'kernel-unavailable',
@@ -89,13 +100,14 @@ export function run([file, ...args]: Command, input: string, owner: string): Pro
     const child = spawn(file, args, {
       env: { PATH: path, LC_ALL: 'C', [ownerVariable]: owner },
       stdio: ['pipe', 'pipe', 'pipe'],
+      // A group of its own: an interrupt on rfw's terminal isn't meant for it, and it can be ended with all that it started.
+      detached: true,
     });
     const output: Buffer[] = [];
     const errors: Buffer[] = [];
-    let hung = false;
     const watchdog = setTimeout(() => {
-      hung = true;
-      child.kill('SIGKILL');
+      endGroup(child.pid);
+      fail('kernel-unavailable', `no answer within ${patience / 1000} s`);
     }, patience);
     const fail = (code: 'kernel-refused' | 'kernel-unavailable', reason: string): void =>
       reject(new RfwError(code, `${basename(file)}: ${reason}`));
@@ -114,12 +126,20 @@ export function run([file, ...args]: Command, input: string, owner: string): Pro
         .toString()
         .trim()
         .replace(/\s*\n\s*/g, '; ');
-      if (hung) return fail('kernel-unavailable', `no answer within ${patience / 1000} s`);
       if (signal !== null) return fail('kernel-unavailable', `ended by ${signal}`);
       fail(status === resourceProblem ? 'kernel-unavailable' : 'kernel-refused', reason || `exit status ${status}`);
     });
     child.stdin.end(input);
   });
+}
+
+/** Ends a program and all that it started. */
+function endGroup(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch {
+    // It has just ended by itself.
+  }
 }
 
 /** RESOURCE_PROBLEM of xtables.h: the lock wasn't free in time, or memory was short. */

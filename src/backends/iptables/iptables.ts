@@ -1,15 +1,21 @@
 import type { Family } from '../../domain/address.ts';
-import { RfwError } from '../../domain/errors.ts';
+import { RfwError, reasonOf } from '../../domain/errors.ts';
 import type { PortGuard } from '../../domain/guard.ts';
-import { chains, familyOf, type Rule, ruleKey } from '../../domain/rule.ts';
+import { chains, familyOf, type Rule, type RuleSpec, ruleKey } from '../../domain/rule.ts';
 import type { Backend, Capabilities, Change, Desired, Repair, RuleState } from '../backend.ts';
 import { type Commands, findCommands, rehearse, restore, run, save } from './commands.ts';
 import { guardLines, type Line, parseSave, ruleLine, type SavedLine } from './line.ts';
 import { waitForOrphans } from './orphans.ts';
-import { planRepair } from './repair.ts';
+import { planRepair, planUndo } from './repair.ts';
 
 const tableChains = ['INPUT', 'OUTPUT', 'FORWARD'] as const;
 type TableChain = (typeof tableChains)[number];
+
+/** How often a repair is looked over when another program keeps changing the chain under it. */
+const repairAttempts = 5;
+
+/** Lines in one restore of a repair: iptables-nft searches the chain for each that it deletes. */
+const repairStep = 1000;
 
 export interface IptablesOptions {
   /** `iptables.path` of the configuration. */
@@ -85,13 +91,14 @@ export class IptablesBackend implements Backend {
     try {
       await this.#restore(second.family, second.commands);
     } catch (error) {
-      await this.#rollBack(first.family, before, change);
+      await this.#undo(first.family, before, change, error);
       throw error;
     }
   }
 
   /** Rejects when somebody else has taken out a rule that was put again. */
   async #requirePresent(rules: readonly Rule[]): Promise<void> {
+    for (const rule of rules) this.#requireFamily(familyOf(rule));
     for (const family of this.#families) {
       const wanted = rules.filter((rule) => familyOf(rule) === family);
       if (wanted.length === 0) continue;
@@ -116,37 +123,32 @@ export class IptablesBackend implements Backend {
     ];
   }
 
-  async #rollBack(family: Family, before: readonly SavedLine[], change: Change): Promise<void> {
-    const added = new Set<string>(change.add.map(ruleKey));
-    for (const line of before) added.delete(line.key);
-    const now = await this.#lines(family);
-    const plans = tableChains.map((chain) => {
-      const former = new Map(inChain(before, chain).map((line) => [line.key, line]));
-      return planRepair(chain, inChain(now, chain), [...former.values()], added);
-    });
-    await this.#restore(
-      family,
-      plans.flatMap((plan) => plan.commands),
-    );
+  /** Undoes the change in the family that had taken it. @throws RfwError `kernel-unavailable` when it can't be undone */
+  async #undo(family: Family, before: readonly SavedLine[], change: Change, refusal: unknown): Promise<void> {
+    const keys = (specs: readonly RuleSpec[]): Set<string> =>
+      new Set(specs.filter((spec) => familyOf(spec) === family).map(ruleKey));
+    const removed = keys(change.remove);
+    const added = keys(change.add);
+    for (const key of removed) added.delete(key);
+    try {
+      const now = await this.#lines(family);
+      const commands = tableChains.flatMap((chain) =>
+        planUndo(chain, inChain(before, chain), inChain(now, chain), added, removed),
+      );
+      if (commands.length > 0) await this.#restore(family, commands);
+    } catch (error) {
+      throw new RfwError(
+        'kernel-unavailable',
+        `${reasonOf(refusal)}; and what was done for IPv${family} could not be undone: ${reasonOf(error)}`,
+        { cause: refusal },
+      );
+    }
   }
 
   async replace(desired: Desired): Promise<Repair> {
     for (const rule of desired.rules) this.#requireFamily(familyOf(rule));
     const repairs: Repair[] = [];
-    for (const family of this.#families) {
-      const lines = await this.#lines(family);
-      const plans = tableChains.map((chain) =>
-        planRepair(
-          chain,
-          inChain(lines, chain),
-          wantedLines(desired, family, chain),
-          staleKeys(desired, family, chain),
-        ),
-      );
-      const commands = plans.flatMap((plan) => plan.commands);
-      if (commands.length > 0) await this.#restore(family, commands);
-      repairs.push(...plans.map((plan) => plan.repair));
-    }
+    for (const family of this.#families) repairs.push(...(await this.#repair(desired, family)));
     this.#guard = desired.guard;
     return {
       missing: repairs.flatMap((repair) => repair.missing),
@@ -154,6 +156,26 @@ export class IptablesBackend implements Backend {
       removed: sum(repairs.map((repair) => repair.removed)),
       guard: sum(repairs.map((repair) => repair.guard)),
     };
+  }
+
+  /** Repairs one family, and looks again where a line had to go to a place that others may have shifted meanwhile. */
+  async #repair(desired: Desired, family: Family): Promise<readonly Repair[]> {
+    let first: readonly Repair[] | undefined;
+    for (let attempt = 0; attempt < repairAttempts; attempt++) {
+      const lines = await this.#lines(family);
+      const plans = tableChains.map((chain) => {
+        // A second look must not take a second copy of what was stale: that one is somebody else's.
+        const stale = first === undefined ? staleKeys(desired, family, chain) : new Set<string>();
+        return planRepair(chain, inChain(lines, chain), wantedLines(desired, family, chain), stale);
+      });
+      first ??= plans.map((plan) => plan.repair);
+      const commands = plans.flatMap((plan) => plan.commands);
+      for (let from = 0; from < commands.length; from += repairStep) {
+        await this.#restore(family, commands.slice(from, from + repairStep));
+      }
+      if (!commands.some((command) => /^-I \S+ \d/.test(command))) break;
+    }
+    return first ?? [];
   }
 
   #requireFamily(family: Family): void {

@@ -75,6 +75,28 @@ export function planRepair(
   };
 }
 
+/**
+ * Plans how to undo a change of one chain: what it put in goes, what it took out comes back below the line that it stood
+ * below. Lines of others are only looked at, to find that place.
+ * @param before the chain as it was
+ * @param now the chain as it is
+ */
+export function planUndo(
+  chain: string,
+  before: readonly Line[],
+  now: readonly Line[],
+  added: ReadonlySet<string>,
+  removed: ReadonlySet<string>,
+): readonly string[] {
+  const former = [...new Map(before.map((line) => [line.key, line])).values()];
+  const ranks = new Map(former.map((line, rank) => [line.key, rank]));
+  const standing = now.filter((line) => ranks.has(line.key) && !removed.has(line.key));
+  const inOrder = longestIncreasing(standing.map((line) => ranks.get(line.key) ?? 0));
+  const anchors = new Set(inOrder.map((index) => standing[index]?.key));
+  const wanted = former.filter((line) => removed.has(line.key) || anchors.has(line.key));
+  return planRepair(chain, now, wanted, added).commands;
+}
+
 interface Place {
   readonly line: Line;
   readonly index: number;
