@@ -57,8 +57,12 @@ function kernelObstacle() {
   const missing = missingTools();
   if (process.getuid() !== 0) return 'they need root';
   if (missing.length > 0) return `these programs are missing: ${missing.join(', ')}`;
-  const probe = spawnSync('unshare', ['--net', '--mount', 'iptables', '-S'], { env, encoding: 'utf8' });
-  return probe.status === 0 ? undefined : `this kernel has no network namespaces with iptables: ${probe.stderr.trim()}`;
+  for (const tool of ['iptables', 'iptables-legacy']) {
+    const probe = spawnSync('unshare', ['--net', '--mount', tool, '-S'], { env, encoding: 'utf8' });
+    if (probe.status !== 0)
+      return `${tool} does not work in a network namespace of this kernel: ${probe.stderr.trim()}`;
+  }
+  return undefined;
 }
 
 const failures = [];

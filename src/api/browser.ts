@@ -18,11 +18,22 @@ export function foreignness(headers: RequestOrigin, port: number): string | unde
   if (headers.host !== undefined && !isLoopback(headers.host, port)) {
     return 'The local server answers to localhost, 127.0.0.1 and [::1] only';
   }
+  return crossSite(
+    headers,
+    [...loopbackNames].map((name) => `http://${name}:${port}`),
+  );
+}
+
+/**
+ * Why a request that a page of another site has sent must not be served; a browser may send the password of its user along.
+ * @param own the origins of the server itself
+ */
+export function crossSite(headers: RequestOrigin, own: readonly string[]): string | undefined {
   const site = headers['sec-fetch-site'];
   if (site !== undefined && site !== 'same-origin' && site !== 'none') return 'Cross-site requests are refused';
   // Browsers that send no Sec-Fetch-Site yet say by Referer whose page asks for an image or follows a link.
   for (const source of [headers.origin, headers.referer]) {
-    if (source !== undefined && !isOwnOrigin(source, port)) return 'Cross-site requests are refused';
+    if (source !== undefined && !isOneOf(own, source.toLowerCase())) return 'Cross-site requests are refused';
   }
   return undefined;
 }
@@ -32,7 +43,6 @@ function isLoopback(host: string, port: number): boolean {
   return loopbackNames.has(name) || [...loopbackNames].some((own) => name === `${own}:${port}`);
 }
 
-function isOwnOrigin(origin: string, port: number): boolean {
-  const own = [...loopbackNames].map((name) => `http://${name}:${port}`);
-  return own.some((mine) => origin.toLowerCase() === mine || origin.toLowerCase().startsWith(`${mine}/`));
+function isOneOf(own: readonly string[], url: string): boolean {
+  return own.some((origin) => url === origin || url.startsWith(`${origin}/`));
 }

@@ -90,9 +90,18 @@ describe('the outward server', () => {
     server.settings.credentials = alice;
   });
 
-  it('does not mind how it is called: Host and Origin are for the local server', async () => {
-    const headers = { authorization: basic(alice), host: 'rfw1.example.com', origin: 'https://dashboard.example.com' };
+  it('does not mind how it is called', async () => {
+    const headers = { authorization: basic(alice), host: 'rfw1.example.com', origin: 'https://rfw1.example.com' };
     expect(await ask(server, 'GET', '/list', { headers })).toBe('200 []');
+  });
+
+  it.each([
+    { origin: 'https://evil.example' },
+    { referer: 'https://evil.example/' },
+    { 'sec-fetch-site': 'cross-site' },
+  ])('refuses what a page of another site has a browser send, password and all: %o', async (more) => {
+    const headers = { authorization: basic(alice), host: 'rfw1.example.com', ...more };
+    expect(await ask(server, 'PUT', rule, { headers })).toBe('403 ERROR: Cross-site requests are refused');
   });
 
   it('answers nothing but 401 and 403 to strangers, also where the path is malformed', async () => {

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { formatAddress } from '../domain/address.ts';
 import type { Whitelist } from '../domain/whitelist.ts';
-import { foreignness } from './browser.ts';
+import { crossSite, foreignness } from './browser.ts';
 import { type Credentials, parseBasic, sameCredentials } from './credentials.ts';
 import { sendError } from './errors.ts';
 import { clientAddress } from './server.ts';
@@ -28,6 +28,11 @@ export function guardOutward(server: FastifyInstance, policy: () => OutwardPolic
     if (!whitelist.covers(client)) {
       onRefusal(formatAddress(client), 'not in the whitelist');
       return sendError(reply, 403, 'Your address is not in the whitelist');
+    }
+    const foreign = crossSite(request.headers, [`https://${(request.headers.host ?? '').toLowerCase()}`]);
+    if (foreign !== undefined) {
+      onRefusal(formatAddress(client), foreign);
+      return sendError(reply, 403, foreign);
     }
     await authenticate(request, reply, credentials, onRefusal);
   });

@@ -53,6 +53,7 @@ export function makeServer(tls: TlsFiles | undefined): FastifyInstance {
   for (const method of METHODS) {
     if (!server.supportedMethods.includes(method)) server.addHttpMethod(method, { hasBody: true });
   }
+  keepCount(server);
   server.addHook('onRequest', async (_request, reply) => {
     if (!closing.has(server)) return;
     reply.header('connection', 'close');
@@ -139,19 +140,37 @@ export function clientAddress(request: FastifyRequest): Address {
   return parseAddress((request.raw.socket.remoteAddress ?? '').replace(/%.*/, ''));
 }
 
-/** Milliseconds that requests under way may take to finish when a server closes. */
-const closingPatience = 3000;
+/**
+ * Milliseconds that a closing server waits: for requests that are still being sent, and for those that have come in whole. The
+ * latter may wait for the xtables lock.
+ */
+const closingPatience = { sending: 3000, answering: 12_000 };
 
 /** The servers that take no more requests, also not over the connections that they have. */
 const closing = new WeakSet<FastifyInstance>();
 
+/** The requests of each server that have come in whole and aren't answered yet. */
+const underWay = new WeakMap<FastifyInstance, Set<FastifyRequest>>();
+
+function keepCount(server: FastifyInstance): void {
+  const requests = new Set<FastifyRequest>();
+  underWay.set(server, requests);
+  server.addHook('preHandler', async (request) => void requests.add(request));
+  server.addHook('onResponse', async (request) => void requests.delete(request));
+}
+
 /** Stops accepting, finishes what was accepted, and cuts off clients that take too long. */
 export async function closeServer(server: FastifyInstance): Promise<void> {
   closing.add(server);
-  const cutOff = setTimeout(() => server.server.closeAllConnections(), closingPatience);
+  const began = performance.now();
+  const watch = setInterval(() => {
+    const waited = performance.now() - began;
+    const idle = underWay.get(server)?.size === 0;
+    if (waited > (idle ? closingPatience.sending : closingPatience.answering)) server.server.closeAllConnections();
+  }, 100);
   try {
     await server.close();
   } finally {
-    clearTimeout(cutOff);
+    clearInterval(watch);
   }
 }

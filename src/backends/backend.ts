@@ -79,6 +79,9 @@ export interface Backend {
   read(): Promise<RuleState[]>;
   /** Takes one step. On rejection the kernel holds what it held before. */
   apply(change: Change): Promise<void>;
-  /** Brings the kernel to the desired state, whatever it holds now, with the fewest changes. The one way of recovery. */
+  /**
+   * Brings the kernel to the desired state, whatever it holds now, with the fewest changes. The one way of recovery. Rules of
+   * a family that this kernel can't filter are left out: better those alone than all.
+   */
   replace(desired: Desired): Promise<Repair>;
 }

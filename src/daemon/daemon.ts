@@ -61,6 +61,7 @@ export class Daemon {
   ): Promise<Daemon> {
     const chosen = await chooseBackend(settings.config);
     const store = openStore(settings.config);
+    if (!chosen.capabilities.ipv6) log.error(`IPv6 rules are kept but not enforced: ${chosen.capabilities.summary}`);
     const held = { settings };
     const ready = new Deferred<Engine>();
     const doors = new Doors({
@@ -104,7 +105,6 @@ export class Daemon {
         const displaced = await engine.protect(protectionOf(next));
         held.settings = next;
         inForce.resolve();
-        await doors.settle(next);
         log.info({ removed: displaced.map(ruleKey) }, `Reloaded ${next.config.file}`);
       } catch (error) {
         inForce.reject(error);
@@ -113,7 +113,9 @@ export class Daemon {
       }
     } catch (error) {
       log.error(`Reload failed, the settings in force stay: ${reasonOf(error)}`);
+      return;
     }
+    await doors.settle(held.settings);
   }
 
   /** The settings on disk, but for those that can't change while the daemon runs. */

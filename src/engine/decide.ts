@@ -68,18 +68,22 @@ export function decide(draft: Draft, command: RuleCommand, circumstances: Circum
 }
 
 function refuseConflict(spec: RuleSpec, whitelist: Whitelist): void {
-  const lifeline = lifelineOf(spec);
-  if (lifeline !== undefined) {
-    throw new RfwError(
-      'whitelist-conflict',
-      `Ignoring the request: it touches ${lifeline.text}, without which IPv6 can't reach this host any more`,
-    );
-  }
   if (whitelist.conflict(spec) === undefined) return;
   throw new RfwError('whitelist-conflict', 'Ignoring the request conflicting with the whitelist');
 }
 
+/** Blocking what IPv6 finds its neighbours and routers by would cut off whitelisted clients too. */
+function refuseLifeline(spec: RuleSpec): void {
+  const lifeline = spec.action === 'accept' ? undefined : lifelineOf(spec);
+  if (lifeline === undefined) return;
+  throw new RfwError(
+    'whitelist-conflict',
+    `Ignoring the request: it touches ${lifeline.text}, without which IPv6 can't reach this host any more`,
+  );
+}
+
 function put(draft: Draft, command: PutCommand, { now, nextSeq }: Circumstances): RuleOutcome {
+  refuseLifeline(command.spec);
   const expiresAt = expiryAfter(now, command.expire);
   const standing = draft.get(command.spec);
   // A rule whose time is up has ended, even if its removal is still on its way: this one is new and goes on top.

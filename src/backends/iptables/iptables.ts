@@ -78,10 +78,10 @@ export class IptablesBackend implements Backend {
   }
 
   async apply(change: Change): Promise<void> {
-    const steps = ([4, 6] as const)
+    const steps = this.#families
       .map((family) => ({ family, commands: this.#step(change, family) }))
       .filter((step) => step.commands.length > 0);
-    for (const { family } of steps) this.#requireFamily(family);
+    for (const rule of change.add) this.#requireFamily(familyOf(rule));
     await this.#requirePresent(change.refresh);
     const [first, second] = steps;
     if (first === undefined) return;
@@ -146,7 +146,6 @@ export class IptablesBackend implements Backend {
   }
 
   async replace(desired: Desired): Promise<Repair> {
-    for (const rule of desired.rules) this.#requireFamily(familyOf(rule));
     const repairs: Repair[] = [];
     for (const family of this.#families) repairs.push(...(await this.#repair(desired, family)));
     this.#guard = desired.guard;

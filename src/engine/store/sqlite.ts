@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync, type DatabaseSyncInstance, type StatementSyncInstance } from '@photostructure/sqlite';
 import { type Prefix, parsePrefix } from '../../domain/address.ts';
@@ -45,6 +45,8 @@ export class SqliteStore implements Store {
     }
     try {
       this.#db = open(join(folder, 'rfw.db'), 'FULL');
+      // Rules tell who asked for them.
+      chmodSync(join(folder, 'rfw.db'), 0o600);
       migrate(this.#db);
       this.#notes = open(join(folder, 'rfw.db'), 'NORMAL');
     } catch (error) {
