@@ -66,6 +66,7 @@ export class Batch {
     let acked = false;
     for (const reply of answers.replies) {
       const index = distance(reply.sequence, this.#first) - 1;
+      if (index > this.#messages.length) continue; // An answer to something earlier.
       const message = this.#messages[index];
       if (reply.type !== MessageType.error) {
         if (message !== undefined) echoes.set(message, [...(echoes.get(message) ?? []), reply]);

@@ -93,7 +93,7 @@ function masked(mask: Uint8Array): Expression {
   const xor = { value: new Uint8Array(mask.length) };
   return {
     name: 'bitwise',
-    data: { source, destination, length: mask.length, operation: 0, mask: { value: mask }, xor },
+    data: { source, destination, length: mask.length, mask: { value: mask }, xor },
   };
 }
 
@@ -158,7 +158,7 @@ export function limitPackets(rate: number, per: number, burst: number): Expressi
 
 /** `counter` */
 export function counter(): Expression {
-  return { name: 'counter', data: { bytes: 0n, packets: 0n } };
+  return { name: 'counter', data: {} };
 }
 
 function decide(code: number, chain?: string): Expression {
