@@ -19,6 +19,7 @@ const meanings = {
   EDEADLK: 'chains jump to each other in a circle',
   ENAMETOOLONG: 'a name is too long',
   ELOOP: 'chains jump to each other in a circle',
+  EMLINK: 'chains jump to each other in a circle, or too deep',
   EPROTO: 'the kernel answered against the protocol',
   EOVERFLOW: 'a value is too large',
   ERESTART: 'the ruleset changed since it was read',

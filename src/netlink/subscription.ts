@@ -14,7 +14,10 @@ const datagramsInOneTurn = 64;
 export interface Listener {
   /** What changed, in the order of the change. `portId` of each names the connection that made it. */
   changed(notifications: readonly Reply[]): void;
-  /** Notifications were lost, because they came faster than they were read: only reading the ruleset says what holds. */
+  /**
+   * Notifications were lost, because they came faster than they were read: only reading the ruleset says what holds.
+   * Every change from now on is told of again.
+   */
   lost(): void;
   /** The subscription is over, by an error of the socket or bytes that can't be decoded. */
   failed(error: unknown): void;
@@ -31,6 +34,7 @@ export class Subscription {
   readonly #listener: Listener;
   readonly #poll: ReturnType<typeof koffi.node.poll>;
   #closed = false;
+  #lost = false;
 
   /** Joins the group. NFNLGRP_*, linux/netfilter/nfnetlink.h. Throws NetlinkError. */
   constructor(group: number, listener: Listener) {
@@ -38,8 +42,7 @@ export class Subscription {
     this.#socket = NetlinkSocket.open({ receiveBuffer });
     try {
       this.#socket.join(group);
-      // Out of the native callback first: what a listener throws or resolves there would go astray.
-      this.#poll = koffi.node.poll(this.#socket.descriptor, () => setImmediate(() => this.#drain()));
+      this.#poll = koffi.node.poll(this.#socket.descriptor, () => this.#wake());
       this.#poll.unref();
     } catch (error) {
       this.#socket.close();
@@ -55,28 +58,53 @@ export class Subscription {
     this.#socket.close();
   }
 
-  /** Hands on what waits. The poll tells of a rest in the next turn, since it reports a state and not an edge. */
+  /**
+   * Something waits. The poll rests until all of it is read, and then begins anew: libuv gives up a descriptor that
+   * reports an error, which an overrun is. Out of the native callback first, where what a listener throws would go astray.
+   */
+  #wake(): void {
+    this.#poll.stop();
+    setImmediate(() => this.#drain());
+  }
+
+  /**
+   * Hands on what waits, some of it in each turn of the event loop.
+   *
+   * From an overrun until the queue is empty the kernel drops whatever else happens, and says so only once. So a loss is
+   * told when the queue is empty, and what is still in it, older than the loss, isn't worth reading: whoever reads the
+   * ruleset when told of the loss has missed nothing.
+   */
   #drain(): void {
+    if (this.#closed) return;
     const notifications: Reply[] = [];
-    let lost = false;
-    let failure: { readonly error: unknown } | undefined;
-    for (let count = 0; count < datagramsInOneTurn && !this.#closed; count++) {
-      try {
-        const datagram = this.#socket.receive();
-        if (datagram === undefined) break;
-        for (const notification of readMessages(datagram)) notifications.push(notification);
-      } catch (error) {
-        if (error instanceof NetlinkError && error.code === 'ENOBUFS') {
-          lost = true;
-          continue;
-        }
-        failure = { error };
-        break;
+    let emptied = false;
+    try {
+      for (let count = 0; count < datagramsInOneTurn && !emptied; count++) {
+        const datagram = this.#receive();
+        if (datagram === undefined) emptied = true;
+        else if (!this.#lost) for (const notification of readMessages(datagram)) notifications.push(notification);
       }
+    } catch (error) {
+      this.close();
+      this.#listener.failed(error);
+      return;
     }
-    if (failure !== undefined) this.close();
+    if (emptied) this.#poll.start({ readable: true }, () => this.#wake());
+    else setImmediate(() => this.#drain());
+    const lost = this.#lost && emptied;
+    if (lost) this.#lost = false;
     if (notifications.length > 0) this.#listener.changed(notifications);
-    if (lost && (failure !== undefined || !this.#closed)) this.#listener.lost();
-    if (failure !== undefined) this.#listener.failed(failure.error);
+    if (lost && !this.#closed) this.#listener.lost();
+  }
+
+  /** The next datagram; an empty one, and a mark, in the place of those that were lost. */
+  #receive(): Uint8Array | undefined {
+    try {
+      return this.#socket.receive();
+    } catch (error) {
+      if (!(error instanceof NetlinkError && error.code === 'ENOBUFS')) throw error;
+      this.#lost = true;
+      return new Uint8Array();
+    }
   }
 }
