@@ -20,7 +20,6 @@ export interface Codec<T> {
 /** The type of the values of a codec. */
 export type ValueOf<C> = C extends Codec<infer T> ? T : never;
 
-const utf8 = new TextEncoder();
 const text = new TextDecoder();
 
 function exactly(from: DataView, length: number): void {
@@ -117,7 +116,7 @@ export const cstring: Codec<string> = {
   nested: false,
   write(into, value) {
     if (value.includes('\0')) throw new EncodeError('a name can not hold the NUL character');
-    into.bytes(utf8.encode(value));
+    into.text(value);
     into.byte(0);
   },
   read(from) {

@@ -40,12 +40,7 @@ export class EncodeError extends RangeError {
   }
 }
 
-/** Runs one level of a codec and names the level in whatever error comes out of it. */
-export function named<T>(name: string, run: () => T): T {
-  try {
-    return run();
-  } catch (error) {
-    if (error instanceof DecodeError || error instanceof EncodeError) throw error.within(name);
-    throw error;
-  }
+/** The error as one level of a codec further out tells it, for `throw`; what isn't about the bytes stays as it is. */
+export function within(name: string, error: unknown): unknown {
+  return error instanceof DecodeError || error instanceof EncodeError ? error.within(name) : error;
 }

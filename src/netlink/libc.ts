@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import koffi from 'koffi';
 import { NetlinkError } from './errno.ts';
 
@@ -20,15 +21,21 @@ const declarations = {
 
 /**
  * One system call through libc, repeated while a signal interrupts it.
- * Returns what the call returns; throws NetlinkError with the errno of a call that fails.
+ * Returns what the call returns, or for one that failed its errno, negative, as the kernel itself does.
  */
-export function call(name: keyof typeof declarations, ...args: readonly (number | Uint8Array)[]): number {
-  const interrupted = koffi.os.errno['EINTR'];
+export function attempt(name: keyof typeof declarations, ...args: readonly (number | Uint8Array)[]): number {
   for (;;) {
     const result = Number(declarations[name](...args));
     if (result !== -1) return result;
     const errno = koffi.errno();
     // close(2) has closed the descriptor even when it says EINTR; again would close somebody else's.
-    if (errno !== interrupted || name === 'close') throw new NetlinkError(errno, { operation: name });
+    if (errno !== constants.errno.EINTR || name === 'close') return -errno;
   }
+}
+
+/** The same, where failing is an error: throws NetlinkError. */
+export function call(name: keyof typeof declarations, ...args: readonly (number | Uint8Array)[]): number {
+  const result = attempt(name, ...args);
+  if (result < 0) throw new NetlinkError(-result, { operation: name });
+  return result;
 }

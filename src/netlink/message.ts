@@ -6,9 +6,9 @@ import type { Writer } from './writer.ts';
 import { aligned, hostIsLittleEndian } from './writer.ts';
 
 /** struct nlmsghdr, linux/netlink.h */
-export const headerLength = 16;
+const headerLength = 16;
 /** struct nfgenmsg, linux/netfilter/nfnetlink.h: the header of every netfilter message, after nlmsghdr. */
-export const familyHeaderLength = 4;
+const familyHeaderLength = 4;
 /** Where the attributes of a netfilter message start. */
 export const bodyOffset = headerLength + familyHeaderLength;
 

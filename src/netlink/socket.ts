@@ -1,5 +1,6 @@
+import { constants } from 'node:os';
 import { NetlinkError } from './errno.ts';
-import { call } from './libc.ts';
+import { attempt, call } from './libc.ts';
 import { hostIsLittleEndian } from './writer.ts';
 
 /** linux/socket.h, asm-generic/socket.h, linux/netlink.h. MIPS, SPARC and PA-RISC number some otherwise; Node isn't built there. */
@@ -120,13 +121,10 @@ export class NetlinkSocket {
    * ENOBUFS: the receive buffer overran and datagrams were lost. Told once; those from before the loss still wait.
    */
   receive(): Uint8Array | undefined {
-    let length: number;
-    try {
-      length = call('recv', this.descriptor, this.#receiveBytes, receiveLength, MSG_DONTWAIT | MSG_TRUNC);
-    } catch (error) {
-      if (error instanceof NetlinkError && error.code === 'EAGAIN') return undefined;
-      throw error;
-    }
+    // The end of what waits is the ordinary outcome here, and too frequent for an exception.
+    const length = attempt('recv', this.descriptor, this.#receiveBytes, receiveLength, MSG_DONTWAIT | MSG_TRUNC);
+    if (length === -constants.errno.EAGAIN) return undefined;
+    if (length < 0) throw new NetlinkError(-length, { operation: 'recv' });
     // With MSG_TRUNC recv says how long the datagram was, not how much of it was delivered.
     if (length > receiveLength) throw NetlinkError.of('EMSGSIZE', 'recv', `a datagram of ${length} bytes`);
     return this.#receiveBytes.slice(0, length);

@@ -1,6 +1,6 @@
 import type { Codec, ValueOf } from './codec.ts';
 import { bytes, cstring } from './codec.ts';
-import { DecodeError, EncodeError, named } from './errors.ts';
+import { DecodeError, EncodeError, within } from './errors.ts';
 import type { Writer } from './writer.ts';
 import { aligned, hostIsLittleEndian } from './writer.ts';
 
@@ -29,7 +29,7 @@ export interface AttributeTable<R extends Rows> extends Codec<AttributesOf<R>> {
 }
 
 /** Writes one attribute: header, payload, padding. Throws EncodeError when it is longer than its length field can say. */
-export function writeAttribute<T>(into: Writer, id: number, codec: Codec<T>, value: T): void {
+function writeAttribute<T>(into: Writer, id: number, codec: Codec<T>, value: T): void {
   const start = into.length;
   into.host16(0);
   into.host16(codec.nested ? id | nestedFlag : id);
@@ -108,9 +108,15 @@ export function attributes<const R extends Rows>(rows: R): AttributeTable<R> {
     nested: true,
     rows,
     write(into, value) {
-      for (const [name, [id, codec]] of columns) {
-        const field: unknown = value[name];
-        if (field !== undefined) named(name, () => writeAttribute(into, id, codec, field));
+      let current = '';
+      try {
+        for (const [name, [id, codec]] of columns) {
+          const field: unknown = value[name];
+          current = name;
+          if (field !== undefined) writeAttribute(into, id, codec, field);
+        }
+      } catch (error) {
+        throw within(current, error);
       }
     },
     read(from) {
@@ -119,7 +125,11 @@ export function attributes<const R extends Rows>(rows: R): AttributeTable<R> {
         const known = byId.get(id);
         if (known === undefined) continue;
         const [name, codec] = known;
-        value[name] = named(name, () => codec.read(payload));
+        try {
+          value[name] = codec.read(payload);
+        } catch (error) {
+          throw within(name, error);
+        }
       }
       // Every field was read by the codec of its own row, which is what the type says.
       return value as AttributesOf<R>;
@@ -137,13 +147,22 @@ export function list<T>(item: Codec<T>): Codec<readonly T[]> {
     name: `list of ${item.name}`,
     nested: true,
     write(into, values) {
-      for (const [index, value] of values.entries()) {
-        named(`[${index}]`, () => writeAttribute(into, listItemId, item, value));
+      let index = 0;
+      try {
+        for (; index < values.length; index++) writeAttribute(into, listItemId, item, values[index] as T);
+      } catch (error) {
+        throw within(`[${index}]`, error);
       }
     },
     read(from) {
       const values: T[] = [];
-      for (const { payload } of walk(from)) values.push(named(`[${values.length}]`, () => item.read(payload)));
+      for (const { payload } of walk(from)) {
+        try {
+          values.push(item.read(payload));
+        } catch (error) {
+          throw within(`[${values.length}]`, error);
+        }
+      }
       return values;
     },
     locate: (from, offset) => locateIn(from, offset, (_, index) => [`[${index}]`, item]),
@@ -170,15 +189,23 @@ export function choice<const V extends Variants>(ids: { name: number; data: numb
       writeAttribute(into, ids.name, cstring, kind);
       // What this side has no table for is nested attributes all the same, only unread.
       const codec: Codec<unknown> = codecOf(value.name) ?? { ...bytes, nested: true };
-      named(kind, () => writeAttribute(into, ids.data, codec, value.data));
+      try {
+        writeAttribute(into, ids.data, codec, value.data);
+      } catch (error) {
+        throw within(kind, error);
+      }
     },
     read(from) {
       const { name, data = new Uint8Array() } = envelope.read(from);
       if (name === undefined) throw new DecodeError('no name');
       const codec = codecOf(name);
       if (codec === undefined) return { name: '?', kind: name, data };
-      // The codec that was found under this name is the one that the type pairs it with.
-      return { name, data: named(name, () => codec.read(viewOf(data))) } as ChoiceOf<V>;
+      try {
+        // The codec that was found under this name is the one that the type pairs it with.
+        return { name, data: codec.read(viewOf(data)) } as ChoiceOf<V>;
+      } catch (error) {
+        throw within(name, error);
+      }
     },
     locate(from, offset) {
       const codec = codecOf(envelope.read(from).name);

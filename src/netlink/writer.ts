@@ -4,12 +4,14 @@ import { endianness } from 'node:os';
 export const hostIsLittleEndian = endianness() === 'LE';
 
 /** Attributes and messages start at multiples of four bytes. NLMSG_ALIGNTO and NLA_ALIGNTO, linux/netlink.h */
-export const alignment = 4;
+const alignment = 4;
 
 /** The length rounded up to the alignment. NLMSG_ALIGN, linux/netlink.h */
 export function aligned(length: number): number {
   return (length + alignment - 1) & ~(alignment - 1);
 }
+
+const utf8 = new TextEncoder();
 
 /** A byte buffer that grows as it is written to, and is used again after `reset`. All offsets and lengths are bytes. */
 export class Writer {
@@ -84,6 +86,22 @@ export class Writer {
   bytes(value: Uint8Array): void {
     const start = this.#take(value.length);
     this.#bytes.set(value, start);
+  }
+
+  /** In UTF-8. */
+  text(value: string): void {
+    const most = 3 * value.length; // A character of UTF-16 takes no more than three bytes.
+    const start = this.#take(most);
+    const bytes = this.#bytes;
+    let length = 0;
+    for (; length < value.length; length++) {
+      const code = value.charCodeAt(length);
+      if (code > 0x7f) break;
+      bytes[start + length] = code;
+    }
+    // Names are ASCII as a rule, and for a few letters the encoder's own setting up takes longest.
+    if (length < value.length) length = utf8.encodeInto(value, bytes.subarray(start, start + most)).written;
+    this.#length = start + length;
   }
 
   /** Pads with zeros to the alignment. */

@@ -88,6 +88,3 @@ export const RejectCode = { noRoute: 0, portUnreachable: 1, hostUnreachable: 2, 
 
 /** Key types as nft numbers them in `enum datatypes` of its datatype.h: for display only, the kernel hands them back. */
 export const KeyType = { ipv4: 7, ipv6: 8 } as const;
-
-/** NFT_NAME_MAXLEN: bytes of a name with its NUL. */
-export const nameMaxLength = 256;

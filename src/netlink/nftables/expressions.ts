@@ -6,22 +6,22 @@ import { attributes, choice } from '../wire.ts';
 // Rows stand in the order in which nft sends them, so that captures of nft compare byte for byte.
 
 /** enum nft_verdict_attributes */
-export const verdict = attributes({ code: [1, be32Signed], chain: [2, cstring] });
+const verdict = attributes({ code: [1, be32Signed], chain: [2, cstring] });
 
 /** enum nft_data_attributes: a value in network byte order, or a verdict. At most 64 bytes. */
 export const data = attributes({ value: [1, bytes], verdict: [2, verdict] });
 
 /** enum nft_immediate_attributes: loads a constant; into register 0, a verdict that ends the rule. */
-export const immediate = attributes({ destination: [1, be32], data: [2, data] });
+const immediate = attributes({ destination: [1, be32], data: [2, data] });
 
 /** enum nft_payload_attributes: loads bytes of the packet. `base` is a PayloadBase, offset and length are bytes. */
-export const payload = attributes({ destination: [1, be32], base: [2, be32], offset: [3, be32], length: [4, be32] });
+const payload = attributes({ destination: [1, be32], base: [2, be32], offset: [3, be32], length: [4, be32] });
 
 /** enum nft_cmp_attributes: ends the rule unless the register compares as `operator` says. */
-export const cmp = attributes({ source: [1, be32], operator: [2, be32], data: [3, data] });
+const cmp = attributes({ source: [1, be32], operator: [2, be32], data: [3, data] });
 
 /** enum nft_bitwise_attributes: destination = (source & mask) ^ xor. `length` is bytes. */
-export const bitwise = attributes({
+const bitwise = attributes({
   source: [1, be32],
   destination: [2, be32],
   length: [3, be32],
@@ -31,13 +31,13 @@ export const bitwise = attributes({
 });
 
 /** enum nft_meta_attributes: loads what is known of a packet outside of its bytes. `key` is a MetaKey. */
-export const meta = attributes({ key: [2, be32], destination: [1, be32] });
+const meta = attributes({ key: [2, be32], destination: [1, be32] });
 
 /** enum nft_ct_attributes: loads from the connection that the packet belongs to. `key` is a ConnectionKey. */
-export const ct = attributes({ key: [2, be32], destination: [1, be32], direction: [3, byte] });
+const ct = attributes({ key: [2, be32], destination: [1, be32], direction: [3, byte] });
 
 /** enum nft_lookup_attributes: ends the rule unless the set holds the register; flag 1 turns that round. */
-export const lookup = attributes({
+const lookup = attributes({
   source: [2, be32],
   destination: [3, be32],
   set: [1, cstring],
@@ -49,7 +49,7 @@ export const lookup = attributes({
 export const counter = attributes({ bytes: [1, be64], packets: [2, be64] });
 
 /** enum nft_limit_attributes: `rate` packets or bytes in `unit` seconds, after a first `burst`. 6 is padding. */
-export const limit = attributes({
+const limit = attributes({
   rate: [1, be64],
   unit: [2, be64],
   burst: [3, be32],
@@ -58,7 +58,7 @@ export const limit = attributes({
 });
 
 /** enum nft_reject_attributes: answers the packet and drops it. `type` is a RejectType. */
-export const reject = attributes({ type: [1, be32], code: [2, byte] });
+const reject = attributes({ type: [1, be32], code: [2, byte] });
 
 /** enum nft_expr_attributes: the name of the expression gives its data their meaning. */
 export const expression = choice(

@@ -17,7 +17,7 @@ export const table = attributes({
 });
 
 /** enum nft_hook_attributes. Lower priorities see a packet first. */
-export const hook = attributes({ number: [1, be32], priority: [2, be32Signed], device: [3, cstring] });
+const hook = attributes({ number: [1, be32], priority: [2, be32Signed], device: [3, cstring] });
 
 /** enum nft_chain_attributes; 9 is padding. Only base chains have a hook, a type and a policy, which is a Verdict. */
 export const chain = attributes({
@@ -47,7 +47,7 @@ export const rule = attributes({
 });
 
 /** enum nft_set_desc_attributes. `size` is the most elements that the set takes; a full one refuses with ENFILE. */
-export const setDescription = attributes({ size: [1, be32] });
+const setDescription = attributes({ size: [1, be32] });
 
 /**
  * enum nft_set_attributes; 14 is padding. Lengths are bytes, `timeout` and `gcInterval` milliseconds.

@@ -45,7 +45,7 @@ function compare(operator: number, ...value: readonly number[]): Expression {
 }
 
 /** `== value`, with the value in network byte order. */
-export function equals(value: Uint8Array): Expression {
+function equals(value: Uint8Array): Expression {
   return compare(Comparison.equal, ...value);
 }
 
