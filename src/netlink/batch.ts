@@ -69,7 +69,9 @@ export class Batch {
       if (index > this.#messages.length) continue; // An answer to something earlier.
       const message = this.#messages[index];
       if (reply.type !== MessageType.error) {
-        if (message !== undefined) echoes.set(message, [...(echoes.get(message) ?? []), reply]);
+        const earlier = message && echoes.get(message);
+        if (earlier !== undefined) earlier.push(reply);
+        else if (message !== undefined) echoes.set(message, [reply]);
         continue;
       }
       const ack = readAck(reply);

@@ -9,7 +9,7 @@ import { Writer } from './writer.ts';
 
 /**
  * Asks the kernel and returns its answer, in one turn of the event loop: the kernel has answered when the send returns.
- * A large batch keeps the event loop for as long as the kernel needs, about 0.65 µs for an element of a set; split it.
+ * A large batch keeps the event loop for as long as the kernel needs, about 1 µs for an element of a set: split it.
  *
  * Tables with the owner flag belong to the connection that made them, until it is closed.
  */
@@ -46,7 +46,10 @@ export class Connection {
     return batch.judge(this.#receive());
   }
 
-  /** Sends one message on its own and returns what the kernel answered before the ack. Throws NetlinkError. */
+  /**
+   * Sends one message on its own and returns what the kernel answered before the ack. Throws NetlinkError for a refusal,
+   * and with ENOBUFS for more answers than the receive buffer takes: about a thousand, by default.
+   */
   request(message: Message): Reply[] {
     const sequence = this.#take(1);
     this.#writer.reset();
@@ -65,7 +68,7 @@ export class Connection {
       if (ack.errno !== 0) throw refused(message, ack);
       done = true;
     }
-    if (!done) throw unanswered(message.operation, received);
+    if (!done || received.overran) throw unanswered(message.operation, received);
     return answers;
   }
 

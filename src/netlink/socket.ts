@@ -112,6 +112,7 @@ export class NetlinkSocket {
    * EMSGSIZE: the datagram is larger than the send buffer, which without CAP_NET_ADMIN can't grow past wmem_max.
    */
   send(datagram: Uint8Array): void {
+    this.#mustBeOpen('send');
     if (datagram.length > this.#sendBuffer) this.#growSendBuffer(Math.max(datagram.length, 2 * this.#sendBuffer));
     call('send', this.descriptor, datagram, datagram.length, 0);
   }
@@ -121,6 +122,7 @@ export class NetlinkSocket {
    * ENOBUFS: the receive buffer overran and datagrams were lost. Told once; those from before the loss still wait.
    */
   receive(): Uint8Array | undefined {
+    this.#mustBeOpen('recv');
     // The end of what waits is the ordinary outcome here, and too frequent for an exception.
     const length = attempt('recv', this.descriptor, this.#receiveBytes, receiveLength, MSG_DONTWAIT | MSG_TRUNC);
     if (length === -constants.errno.EAGAIN) return undefined;
@@ -128,6 +130,11 @@ export class NetlinkSocket {
     // With MSG_TRUNC recv says how long the datagram was, not how much of it was delivered.
     if (length > receiveLength) throw NetlinkError.of('EMSGSIZE', 'recv', `a datagram of ${length} bytes`);
     return this.#receiveBytes.slice(0, length);
+  }
+
+  /** The number of a closed descriptor may already be that of another file. */
+  #mustBeOpen(operation: string): void {
+    if (this.#closed) throw NetlinkError.of('EBADF', operation, 'the socket is closed');
   }
 
   /** Gives up the socket, and with it the ownership of tables. Closing twice is fine. */

@@ -10,6 +10,15 @@ const receiveBuffer = 8 * 1024 * 1024;
 /** Datagrams handled before other work of the event loop has its turn. */
 const datagramsInOneTurn = 64;
 
+/**
+ * A poll that is still there when Node takes its event loop down, with something to tell, calls into an engine that runs
+ * no more JavaScript, and the process aborts. So none outlives the last event of the process.
+ */
+const open = new Set<Subscription>();
+process.on('exit', () => {
+  for (const subscription of open) subscription.close();
+});
+
 /** Who is told. The functions may throw: that is an uncaught exception, as from any event handler. */
 export interface Listener {
   /** What changed, in the order of the change. `portId` of each names the connection that made it. */
@@ -28,6 +37,9 @@ export interface Listener {
  *
  * The event loop watches the socket itself (epoll, through libuv): no thread waits in recv, which would take one of the
  * four of libuv's pool for good, and no timer polls. Node's own net, tty and dgram refuse a netlink descriptor.
+ *
+ * While anybody subscribes, the kernel announces every single element: loading a million takes it two to three times as
+ * long, and overruns any buffer. Close the subscription for a bulk load of one's own, and read the ruleset after.
  */
 export class Subscription {
   readonly #socket: NetlinkSocket;
@@ -44,6 +56,7 @@ export class Subscription {
       this.#socket.join(group);
       this.#poll = koffi.node.poll(this.#socket.descriptor, () => this.#wake());
       this.#poll.unref();
+      open.add(this);
     } catch (error) {
       this.#socket.close();
       throw error;
@@ -54,6 +67,7 @@ export class Subscription {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    open.delete(this);
     this.#poll.close();
     this.#socket.close();
   }

@@ -1,8 +1,10 @@
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { pbkdf2 } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { afterEach, describe, expect, it } from 'vitest';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Connection } from '../../src/netlink/connection.ts';
 import type { Reply } from '../../src/netlink/message.ts';
 import * as nftables from '../../src/netlink/nftables/commands.ts';
@@ -164,16 +166,40 @@ describe('while it waits', () => {
     await Promise.all(Array.from({ length: 8 }, work));
     expect(performance.now() - start).toBeLessThan(1000);
   });
+});
 
-  it('a process may end', async () => {
-    const script = `
-      import koffi from 'koffi';
-      const socket = koffi.load(null).func('int socket(int, int, int)')(16, 3, 12);
-      koffi.node.poll(socket, () => undefined).unref();`;
-    const code = await new Promise((resolve) => {
-      const child = execFile(process.execPath, ['--input-type=module', '-e', script], { timeout: 5000 });
-      child.on('exit', resolve);
+describe('a process with a subscription', () => {
+  const root = fileURLToPath(new URL('../..', import.meta.url));
+  // Inside of the checkout, where the compiled code finds its packages.
+  const compiled = join(root, 'node_modules/.cache/netlink-subscription-test');
+
+  beforeAll(() => {
+    execFileSync(join(root, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.build.json', '--outDir', compiled], {
+      cwd: root,
     });
-    expect(code).toBe(0);
+  });
+
+  afterAll(() => rmSync(compiled, { recursive: true }));
+
+  /** How a process ends that runs the script with a subscription open: its exit code, or the signal that killed it. */
+  function endOf(script: string): Promise<number | string | null> {
+    const preamble = `
+      import { Connection } from '${compiled}/netlink/connection.js';
+      import { addTable } from '${compiled}/netlink/nftables/commands.js';
+      import { Subscription } from '${compiled}/netlink/subscription.js';
+      const nothing = () => undefined;
+      new Subscription(7, { changed: nothing, lost: nothing, failed: nothing });`;
+    return new Promise((resolve) => {
+      const argv = ['--input-type=module', '-e', preamble + script];
+      execFile(process.execPath, argv, { timeout: 10_000 }).on('exit', (code, signal) => resolve(code ?? signal));
+    });
+  }
+
+  it('ends when nothing else is left to do', async () => {
+    expect(await endOf('')).toBe(0);
+  });
+
+  it('ends in peace while a notification waits', async () => {
+    expect(await endOf(`Connection.open().transact([addTable({ family: 'inet', name: 't' })]);`)).toBe(0);
   });
 });

@@ -211,7 +211,7 @@ describe('reading', () => {
     const [reply] = connection.request(nftables.getSet(t, 's'));
     const found = reply && nftables.read(set, reply);
     expect(found).toMatchObject({ name: 's', table: 't', description: { size: 100 } });
-    // Since Linux 6.16; before, it's absent.
+    // Newer than Linux 6.12; before, it's absent.
     expect([2, undefined]).toContain(found?.count);
   });
 
@@ -380,6 +380,14 @@ describe('refusals', () => {
     const [last] = nftables.getElements(t, 's', elements(4, [299_999]));
     expect(last && connection.request(last)).toHaveLength(1);
   });
+});
+
+it('says EBADF once it is closed, and touches no other file', () => {
+  const closed = Connection.open();
+  closed.close();
+  closed.close();
+  expect(refusalOf(() => closed.transact([nftables.addTable(t)]))).toMatchObject({ code: 'EBADF' });
+  expect(refusalOf(() => closed.request(nftables.getTable(t)))).toMatchObject({ code: 'EBADF' });
 });
 
 it('a batch takes effect as a whole or not at all', () => {

@@ -29,7 +29,7 @@ export type KeyLength = 4 | 16;
 
 /**
  * Elements of a set of addresses, written straight into the bytes of their attributes: the path for a million of them.
- * The same bytes as the tables in objects.ts give, which a test proves, some twenty times as fast. An attribute holds at
+ * The same bytes as the tables in objects.ts give, which a test proves, about ten times as fast. An attribute holds at
  * most 65,535 bytes, so the list breaks into as many as it takes.
  */
 export class ElementList {

@@ -51,7 +51,7 @@ const setDescription = attributes({ size: [1, be32] });
 
 /**
  * enum nft_set_attributes; 14 is padding. Lengths are bytes, `timeout` and `gcInterval` milliseconds.
- * `backend` and `count`, the structure that the kernel chose and the number of its elements, come since Linux 6.16.
+ * `backend` and `count`, the structure that the kernel chose and the number of its elements, are newer than Linux 6.12; 6.18 has them.
  */
 export const set = attributes({
   table: [1, cstring],
