@@ -1,6 +1,8 @@
 import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { NetlinkError } from '../../src/netlink/errno.ts';
+import { KeyType } from '../../src/netlink/nftables/constants.ts';
+import { ElementList } from '../../src/netlink/nftables/elements.ts';
 
 const run = promisify(execFile);
 
@@ -39,4 +41,17 @@ export async function until(condition: () => boolean, most = 1000): Promise<numb
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
   return performance.now() - start;
+}
+
+/** The table that the tests play with. */
+export const t = { family: 'inet', name: 't' } as const;
+/** What makes a set one of addresses of the family. */
+export const ipv4 = { keyType: KeyType.ipv4, keyLength: 4 };
+export const ipv6 = { keyType: KeyType.ipv6, keyLength: 16 };
+
+/** Addresses as elements, with their timeouts in milliseconds. */
+export function elements(keyLength: 4 | 16, ...of: readonly (readonly [address: number | bigint, timeout?: number])[]) {
+  const list = new ElementList(keyLength);
+  for (const [address, timeout] of of) list.add(address, timeout);
+  return list;
 }
