@@ -1,11 +1,12 @@
 import { Connection } from '../src/netlink/connection.ts';
 import { addElements, addSet, addTable } from '../src/netlink/nftables/commands.ts';
-import { KeyType } from '../src/netlink/nftables/constants.ts';
+import { KeyType, SetFlag } from '../src/netlink/nftables/constants.ts';
 import { ElementList } from '../src/netlink/nftables/elements.ts';
 
 // Loads IPv4 addresses with timeouts into a hash set, in batches with a turn of the event loop between them.
 // It changes nf_tables, so it belongs into a network namespace of its own:
-//   unshare --net node --experimental-strip-types bench/netlink.ts [elements] [elements in a batch]
+//   npx tsc --noEmit false --rootDir . --outDir dist/bench
+//   unshare --net node dist/bench/bench/netlink.js [elements] [elements in a batch]
 
 const elements = Number(process.argv[2] ?? 1_000_000);
 const batchLength = Number(process.argv[3] ?? 10_000);
@@ -27,7 +28,10 @@ const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(reso
 
 async function load(connection: Connection, set: string): Promise<Run> {
   const table = { family: 'inet', name: 'bench' } as const;
-  connection.transact([addTable(table), addSet(table, set, { keyType: KeyType.ipv4, keyLength: 4, flags: 0x10 })]);
+  connection.transact([
+    addTable(table),
+    addSet(table, set, { keyType: KeyType.ipv4, keyLength: 4, flags: SetFlag.timeout }),
+  ]);
   const list = new ElementList(4, batchLength);
   const start = performance.now();
   let encoding = 0;
