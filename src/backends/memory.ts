@@ -81,7 +81,7 @@ export class MemoryBackend implements Backend {
   verdict(packet: Packet): Verdict {
     return (
       this.#guardVerdict(packet) ??
-      this.#chain(packet.chain).find((spec) => matches(spec, packet))?.action ??
+      this.#chain(packet.chain).find((spec) => matchesSpec(spec, packet))?.action ??
       'continue'
     );
   }
@@ -101,7 +101,8 @@ export class MemoryBackend implements Backend {
   }
 }
 
-function matches(spec: RuleSpec, packet: Packet): boolean {
+/** Whether the packet is one of those that the rule is about; the chain is not looked at. */
+export function matchesSpec(spec: RuleSpec, packet: Packet): boolean {
   return (
     matchesInterface(spec.in, packet.in) &&
     matchesInterface(spec.out, packet.out) &&
