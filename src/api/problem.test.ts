@@ -57,7 +57,8 @@ async function writeAfterClose(): Promise<void> {
 
 async function removeTwice(): Promise<void> {
   const resource = parsePath('/drop/input/any/1.2.3.4');
-  if (resource.kind === 'rule') await new MemoryBackend().apply({ add: [], remove: [resource.spec], refresh: [] });
+  if (resource.kind === 'rule')
+    await new MemoryBackend().apply({ add: [], remove: [resource.spec], refresh: [], renew: [] });
 }
 
 /** Every code and how it comes about; the type asks for a row when a code is added. */

@@ -1,12 +1,15 @@
+import type { Prefix } from '../domain/address.ts';
 import type { PortGuard } from '../domain/guard.ts';
-import type { Rule, RuleSpec } from '../domain/rule.ts';
+import type { Action, Chain, Rule, RuleSpec } from '../domain/rule.ts';
 
-export type BackendName = 'iptables' | 'memory';
+export type BackendName = 'iptables' | 'nftables' | 'memory';
 
 /** What this kernel can do, found out by trying. */
 export interface Capabilities {
   /** What was found, for people: `iptables v1.8.9 (nf_tables)`. */
   readonly summary: string;
+  /** What this kernel lacks and how the backend makes do, one sentence each, for the log. */
+  readonly shortcomings: readonly string[];
   /** Whether IPv6 rules can be enforced. */
   readonly ipv6: boolean;
 }
@@ -20,24 +23,35 @@ export interface RuleState {
   readonly bytes: bigint;
 }
 
+/** All pages of a reading together. */
+export async function everyState(pages: AsyncIterable<readonly RuleState[]>): Promise<RuleState[]> {
+  const states: RuleState[] = [];
+  for await (const page of pages) for (const state of page) states.push(state);
+  return states;
+}
+
 /** One step from one desired state to the next. It happens as a whole or not at all. */
 export interface Change {
   /** Oldest first: each goes to the head of its chain, below the guard, so the last one is met first. */
   readonly add: readonly Rule[];
   readonly remove: readonly RuleSpec[];
-  /** Rules that stand already and were put again, perhaps with another expiry. The kernel must still hold them. */
+  /** Rules that stand already and were put again as they are. The kernel must still hold them. */
   readonly refresh: readonly Rule[];
+  /** Rules that stand already and got another expiry. They keep their place and their counters. */
+  readonly renew: readonly Rule[];
 }
 
-export function isEmpty(change: Change): boolean {
-  return change.add.length + change.remove.length + change.refresh.length === 0;
+export function isEmpty({ add, remove, refresh, renew }: Change): boolean {
+  return add.length + remove.length + refresh.length + renew.length === 0;
 }
 
 /** Everything that the kernel should hold for rfw. */
 export interface Desired {
-  /** Oldest first, as they were put. */
-  readonly rules: readonly Rule[];
+  /** Oldest first, as they were put. Can be gone through several times; a million are never objects at the same time. */
+  readonly rules: Iterable<Rule>;
   readonly guard: PortGuard | null;
+  /** Addresses that no rule touches, whatever else is in the kernel: disjoint prefixes. */
+  readonly whitelist: readonly Prefix[];
   /** What earlier runs and unfinished changes may have left in the kernel and nobody wants any more. */
   readonly stale: Leftovers;
 }
@@ -65,6 +79,14 @@ export function hasRepaired(repair: Repair): boolean {
   return repair.missing.length + repair.moved + repair.removed + repair.guard > 0;
 }
 
+/** What all rules of one action in one chain have met since rfw's first start on this boot. */
+export interface Total {
+  readonly chain: Chain;
+  readonly action: Action;
+  readonly packets: bigint;
+  readonly bytes: bigint;
+}
+
 /**
  * A packet filter that enforces rules. It takes desired states and changes, never a method per rule.
  *
@@ -73,10 +95,18 @@ export function hasRepaired(repair: Repair): boolean {
  */
 export interface Backend {
   readonly name: BackendName;
+  /** Whether what is in the kernel tells by itself that it is rfw's; otherwise the store has to know, and be told before. */
+  readonly marksItsOwn: boolean;
   /** Finds out what the kernel can do. Changes nothing. An inconclusive probe rejects. */
   probe(): Promise<Capabilities>;
-  /** The rules in the kernel that have the shape of rfw's own, with their counters, in the order a packet meets them. */
-  read(): Promise<RuleState[]>;
+  /**
+   * The rules in the kernel that have the shape of rfw's own, with their counters, in the order a packet meets them, chain
+   * by chain, some at a time.
+   * @param standing rfw's rules, newest first: a backend that can't look for rules in the kernel reads the counters of these
+   */
+  read(standing: Iterable<RuleSpec>): AsyncIterable<readonly RuleState[]>;
+  /** What was met so far, by chain and action; those without a rule may be left out. */
+  totals(): Promise<readonly Total[]>;
   /** Takes one step. On rejection the kernel holds what it held before. */
   apply(change: Change): Promise<void>;
   /**
@@ -84,4 +114,26 @@ export interface Backend {
    * a family that this kernel can't filter are left out: better those alone than all.
    */
   replace(desired: Desired): Promise<Repair>;
+  /** Whether the kernel still holds the desired state, which was brought there before. Changes nothing. */
+  intact(desired: Desired): Promise<boolean>;
+  /**
+   * Tells whenever somebody else may have changed what rfw put into the kernel; `intact` then knows. Needs no more than a
+   * second for that.
+   * @returns ends the watch
+   */
+  watch(disturbed: () => void): () => void;
+  /**
+   * Takes all that is rfw's out of the kernel; where nothing marks that, what is named. Works without an earlier `replace`.
+   * @returns one line for people for each thing that was taken out; empty when there was nothing
+   */
+  teardown(leftovers: Leftovers): Promise<readonly string[]>;
+  /**
+   * What this object knows of the kernel, for `resume` by a later process; it can be cloned by the structured clone algorithm.
+   * Undefined where nothing is to be gained.
+   */
+  memory(): unknown;
+  /** Takes over what an earlier process left in the kernel, without changing it. @returns false when it isn't provably that */
+  resume(memory: unknown, desired: Desired): Promise<boolean>;
+  /** Lets go of sockets and watches. What is in the kernel stays. */
+  close(): void;
 }

@@ -3,7 +3,7 @@ import { RfwError } from '../domain/errors.ts';
 import { guardKey, type PortGuard } from '../domain/guard.ts';
 import { matchesInterface } from '../domain/interface.ts';
 import { type Action, type Chain, chains, type RuleKey, type RuleSpec, ruleKey } from '../domain/rule.ts';
-import type { Backend, Capabilities, Change, Desired, Repair, RuleState } from './backend.ts';
+import type { Backend, Capabilities, Change, Desired, Leftovers, Repair, RuleState, Total } from './backend.ts';
 
 /** A packet as a chain sees it. */
 export interface Packet {
@@ -26,18 +26,24 @@ export type Verdict = Action | 'continue';
  */
 export class MemoryBackend implements Backend {
   readonly name = 'memory';
+  readonly marksItsOwn: boolean = true;
   /** Oldest first. */
   #rules = new Map<RuleKey, RuleSpec>();
   #guard: PortGuard | null = null;
+  #whitelist: readonly Prefix[] = [];
 
   async probe(): Promise<Capabilities> {
-    return { summary: 'memory: nothing is enforced', ipv6: true };
+    return { summary: 'memory: nothing is enforced', shortcomings: [], ipv6: true };
   }
 
-  async read(): Promise<RuleState[]> {
-    return chains.flatMap((chain) =>
-      this.#chain(chain).map((spec, index) => ({ spec, position: index + 1, packets: 0n, bytes: 0n })),
-    );
+  async *read(): AsyncIterable<readonly RuleState[]> {
+    for (const chain of chains) {
+      yield this.#chain(chain).map((spec, index) => ({ spec, position: index + 1, packets: 0n, bytes: 0n }));
+    }
+  }
+
+  async totals(): Promise<readonly Total[]> {
+    return [];
   }
 
   async apply(change: Change): Promise<void> {
@@ -49,7 +55,7 @@ export class MemoryBackend implements Backend {
       if (next.has(ruleKey(rule))) throw new RfwError('kernel-refused', `Rule exists: ${ruleKey(rule)}`);
       next.set(ruleKey(rule), rule);
     }
-    for (const rule of change.refresh) {
+    for (const rule of [...change.refresh, ...change.renew]) {
       if (!next.has(ruleKey(rule))) throw new RfwError('kernel-refused', `No such rule: ${ruleKey(rule)}`);
     }
     this.#rules = next;
@@ -57,12 +63,13 @@ export class MemoryBackend implements Backend {
 
   async replace(desired: Desired): Promise<Repair> {
     const before = this.#rules;
-    const after = new Map(desired.rules.map((rule) => [ruleKey(rule), rule as RuleSpec]));
+    const after = new Map(Array.from(desired.rules, (rule) => [ruleKey(rule), rule as RuleSpec]));
     const kept = [...before.keys()].filter((key) => after.has(key));
     const inOrder = [...after.keys()].filter((key) => before.has(key));
     const guardStands = guardKey(this.#guard) === guardKey(desired.guard);
     this.#rules = after;
     this.#guard = desired.guard;
+    this.#whitelist = desired.whitelist;
     return {
       missing: [...after].flatMap(([key, spec]) => (before.has(key) ? [] : [spec])),
       moved: kept.filter((key, index) => key !== inOrder[index]).length,
@@ -70,6 +77,35 @@ export class MemoryBackend implements Backend {
       guard: guardStands ? 0 : 1,
     };
   }
+
+  async intact({ rules, guard }: Desired): Promise<boolean> {
+    const wanted = Array.from(rules, ruleKey);
+    const standing = [...this.#rules.keys()];
+    const same = wanted.length === standing.length && wanted.every((key, index) => key === standing[index]);
+    return same && guardKey(this.#guard) === guardKey(guard);
+  }
+
+  watch(): () => void {
+    return () => {};
+  }
+
+  async teardown(_leftovers: Leftovers): Promise<readonly string[]> {
+    const removed = [...this.#rules.keys()];
+    this.#rules.clear();
+    this.#guard = null;
+    this.#whitelist = [];
+    return removed;
+  }
+
+  memory(): undefined {
+    return undefined;
+  }
+
+  async resume(): Promise<boolean> {
+    return false;
+  }
+
+  close(): void {}
 
   /** The rules as text, one a line, in the order a packet meets them; the guard first. */
   dump(): string {
@@ -81,6 +117,7 @@ export class MemoryBackend implements Backend {
   verdict(packet: Packet): Verdict {
     return (
       this.#guardVerdict(packet) ??
+      this.#whitelistVerdict(packet) ??
       this.#chain(packet.chain).find((spec) => matchesSpec(spec, packet))?.action ??
       'continue'
     );
@@ -88,6 +125,14 @@ export class MemoryBackend implements Backend {
 
   #chain(chain: Chain): RuleSpec[] {
     return [...this.#rules.values()].filter((spec) => spec.chain === chain).reverse();
+  }
+
+  /** A packet that no rule may match. In forward that is one between two whitelisted addresses: a rule may look at either. */
+  #whitelistVerdict({ chain, source, destination }: Packet): Verdict | undefined {
+    const listed = (address: Address): boolean =>
+      this.#whitelist.some((prefix) => rangeContains(rangeOf(prefix), address));
+    const passes = (chain === 'output' || listed(source)) && (chain === 'input' || listed(destination));
+    return passes ? 'continue' : undefined;
   }
 
   #guardVerdict(packet: Packet): Verdict | undefined {

@@ -2,7 +2,7 @@ import { parsePrefix } from '../domain/address.ts';
 import type { PortGuard } from '../domain/guard.ts';
 import { parseInterface } from '../domain/interface.ts';
 import { type Action, actions, type Chain, chains, type Rule, type RuleSpec, ruleSpec } from '../domain/rule.ts';
-import type { Change, Desired } from './backend.ts';
+import { type Backend, type Change, type Desired, everyState, type RuleState } from './backend.ts';
 
 /** A rule's identity from `action chain in out source destination`, as `ruleKey` writes it. */
 export function spec(text: string): RuleSpec {
@@ -33,6 +33,7 @@ export function change(of: Partial<Record<keyof Change, readonly string[]>>): Ch
     add: (of.add ?? []).map(rule),
     remove: (of.remove ?? []).map(spec),
     refresh: (of.refresh ?? []).map(rule),
+    renew: (of.renew ?? []).map(rule),
   };
 }
 
@@ -44,6 +45,7 @@ interface DesiredText {
   /** Oldest first. */
   readonly rules?: readonly string[];
   readonly guard?: PortGuard | null;
+  readonly whitelist?: readonly string[];
   readonly staleRules?: readonly string[];
   readonly staleGuards?: readonly PortGuard[];
 }
@@ -53,6 +55,12 @@ export function desired(of: DesiredText): Desired {
   return {
     rules: (of.rules ?? []).map(rule),
     guard: of.guard ?? null,
+    whitelist: (of.whitelist ?? []).map(parsePrefix),
     stale: { rules: (of.staleRules ?? []).map(spec), guards: of.staleGuards ?? [] },
   };
+}
+
+/** All that the backend reads. @param standing the rules that stand, oldest first */
+export async function readAll(backend: Backend, standing: readonly string[] = []): Promise<RuleState[]> {
+  return everyState(backend.read(standing.map(spec).reverse()));
 }

@@ -73,7 +73,8 @@ describe('decide put', () => {
     put('10.0.0.1', 0);
     put('10.0.0.2', 9);
     put('10.0.0.3', 0);
-    expect(draft.change().refresh.map((refreshed) => refreshed.seq)).toEqual([1, 2]);
+    const { refresh, renew } = draft.change();
+    expect([refresh, renew].map((rules) => rules.map(({ seq }) => seq))).toEqual([[1], [2]]);
   });
 
   it('lets no rule outlast the last instant', () => {

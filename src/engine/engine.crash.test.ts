@@ -132,7 +132,7 @@ describe('a rule of somebody else that looks like one that rfw could not put', (
     const host = await busyHost();
     host.store.appends.push(isFull);
     expect(await host.put('10.0.0.3')).toBe('store-failed');
-    await host.kernel.apply({ add: [rule(0, '10.0.0.3')], remove: [], refresh: [] });
+    await host.kernel.apply({ add: [rule(0, '10.0.0.3')], remove: [], refresh: [], renew: [] });
     expect(await restart(host)).toContain(dumped('10.0.0.3'));
   });
 });

@@ -108,7 +108,7 @@ export class Host {
 
   /** Somebody takes a rule out of the kernel by hand. */
   tamper(text: string): Promise<void> {
-    return this.kernel.apply({ add: [], remove: [spec(text)], refresh: [] });
+    return this.kernel.apply({ add: [], remove: [spec(text)], refresh: [], renew: [] });
   }
 
   /** What is on the disk, newest first. */

@@ -1,4 +1,4 @@
-import type { Backend, Repair, RuleState } from '../backends/backend.ts';
+import { type Backend, everyState, type Repair, type RuleState } from '../backends/backend.ts';
 import { RfwError } from '../domain/errors.ts';
 import { type Rule, type RuleSpec, ruleKey } from '../domain/rule.ts';
 import { Alarm } from './alarm.ts';
@@ -41,7 +41,7 @@ export class Engine {
   #retryAt = 0;
 
   private constructor(options: EngineOptions) {
-    this.#reads = new SharedRead(() => options.backend.read());
+    this.#reads = new SharedRead(() => everyState(options.backend.read([])));
     this.#clock = options.clock;
     this.#onEvent = options.onEvent;
     this.#writer = new Writer({ ...options, expiries: this.#expiries });

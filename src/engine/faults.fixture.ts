@@ -1,6 +1,16 @@
-import type { Backend, Capabilities, Change, Desired, Repair, RuleState } from '../backends/backend.ts';
+import type {
+  Backend,
+  Capabilities,
+  Change,
+  Desired,
+  Leftovers,
+  Repair,
+  RuleState,
+  Total,
+} from '../backends/backend.ts';
 import { RfwError } from '../domain/errors.ts';
 import type { PortGuard } from '../domain/guard.ts';
+import type { RuleSpec } from '../domain/rule.ts';
 import { ruleKey } from '../domain/rule.ts';
 import type { ClockReading } from './clock.ts';
 import type { Intention, Mutation, Store, StoredState } from './store/store.ts';
@@ -48,6 +58,8 @@ export interface Kernel extends Backend {
 /** A backend that fails as it is told. The list of faults is used up, one a call. */
 export class FaultyBackend implements Kernel {
   readonly name = 'memory';
+  /** As iptables: the harder case. */
+  readonly marksItsOwn = false;
   readonly applies: Fault[] = [];
   readonly replaces: Fault[] = [];
   /** Keys of rules that the kernel does not let in. */
@@ -67,19 +79,49 @@ export class FaultyBackend implements Kernel {
     return this.#kernel.probe();
   }
 
-  read(): Promise<RuleState[]> {
-    return this.#kernel.read();
+  read(standing: Iterable<RuleSpec>): AsyncIterable<readonly RuleState[]> {
+    return this.#kernel.read(standing);
+  }
+
+  totals(): Promise<readonly Total[]> {
+    return this.#kernel.totals();
+  }
+
+  intact(desired: Desired): Promise<boolean> {
+    return this.#kernel.intact(desired);
+  }
+
+  watch(disturbed: () => void): () => void {
+    return this.#kernel.watch(disturbed);
+  }
+
+  teardown(leftovers: Leftovers): Promise<readonly string[]> {
+    return this.#kernel.teardown(leftovers);
+  }
+
+  memory(): unknown {
+    return this.#kernel.memory();
+  }
+
+  resume(memory: unknown, desired: Desired): Promise<boolean> {
+    return this.#kernel.resume(memory, desired);
+  }
+
+  close(): void {
+    this.#kernel.close();
   }
 
   async apply(change: Change): Promise<void> {
-    this.calls.push(`apply +${change.add.length} -${change.remove.length} ~${change.refresh.length}`);
+    this.calls.push(
+      `apply +${change.add.length} -${change.remove.length} ~${change.refresh.length + change.renew.length}`,
+    );
     if (this.down) return isDown(async () => {});
     if (this.#refuses(change)) return isRefused(async () => {});
     await (this.applies.shift() ?? passes)(() => this.#kernel.apply(change));
   }
 
   async replace(desired: Desired): Promise<Repair> {
-    this.calls.push(`replace ${desired.rules.length}`);
+    this.calls.push(`replace ${[...desired.rules].length}`);
     const fault = this.replaces.shift() ?? passes;
     return (this.down ? isDown : fault)(() => this.#kernel.replace(desired));
   }

@@ -1,4 +1,4 @@
-import type { Capabilities, Change, Desired, Repair, RuleState } from '../backends/backend.ts';
+import type { Capabilities, Change, Desired, Leftovers, Repair, RuleState, Total } from '../backends/backend.ts';
 import { RfwError } from '../domain/errors.ts';
 import { guardKey, type PortGuard } from '../domain/guard.ts';
 import { type Chain, chains, ruleKey } from '../domain/rule.ts';
@@ -12,6 +12,7 @@ type Chains = Record<Chain, string[]>;
  */
 export class LiteralBackend implements Kernel {
   readonly name = 'memory';
+  readonly marksItsOwn = false;
   /** Top to bottom. */
   #lines: Chains;
 
@@ -21,12 +22,43 @@ export class LiteralBackend implements Kernel {
   }
 
   async probe(): Promise<Capabilities> {
-    return { summary: 'literal', ipv6: true };
+    return { summary: 'literal', shortcomings: [], ipv6: true };
   }
 
-  async read(): Promise<RuleState[]> {
+  read(): AsyncIterable<readonly RuleState[]> {
     throw new RfwError('unsupported', 'A literal list is read as text');
   }
+
+  async totals(): Promise<readonly Total[]> {
+    return [];
+  }
+
+  async intact(desired: Desired): Promise<boolean> {
+    return chains.every((chain) => {
+      const wanted = wantedLines(desired, chain);
+      const found = this.#lines[chain].filter((line) => wanted.includes(line));
+      return wanted.length === found.length && wanted.every((line, index) => line === found[index]);
+    });
+  }
+
+  watch(): () => void {
+    return () => {};
+  }
+
+  async teardown({ rules, guards }: Leftovers): Promise<readonly string[]> {
+    await this.replace({ rules: [], guard: null, whitelist: [], stale: { rules, guards } });
+    return [];
+  }
+
+  memory(): undefined {
+    return undefined;
+  }
+
+  async resume(): Promise<boolean> {
+    return false;
+  }
+
+  close(): void {}
 
   async apply(change: Change): Promise<void> {
     const next = this.#copy();
@@ -37,7 +69,7 @@ export class LiteralBackend implements Kernel {
       const lines = next[rule.chain];
       lines.splice(lines[0]?.startsWith('guard') ? 1 : 0, 0, ruleKey(rule));
     }
-    for (const rule of change.refresh) {
+    for (const rule of [...change.refresh, ...change.renew]) {
       if (!next[rule.chain].includes(ruleKey(rule))) throw new RfwError('kernel-refused', `No line ${ruleKey(rule)}`);
     }
     this.#lines = next;
@@ -64,7 +96,7 @@ export class LiteralBackend implements Kernel {
       next[chain].unshift(...lines);
     }
     this.#lines = next;
-    const missing = desired.rules.filter((rule) => !had.has(ruleKey(rule)));
+    const missing = [...desired.rules].filter((rule) => !had.has(ruleKey(rule)));
     return { missing, moved, removed, guard: 0 };
   }
 
@@ -83,7 +115,7 @@ function guardLine(guard: PortGuard): string {
 
 /** Top to bottom: the guard, in input only, then the rules, newest first. */
 function wantedLines({ rules, guard }: Desired, chain: Chain): string[] {
-  const own = rules.filter((rule) => rule.chain === chain).map(ruleKey);
+  const own = [...rules].filter((rule) => rule.chain === chain).map(ruleKey);
   return [...(guard === null || chain !== 'input' ? [] : [guardLine(guard)]), ...own.reverse()];
 }
 

@@ -1,4 +1,5 @@
 import type { Backend, Leftovers, Repair } from '../backends/backend.ts';
+import type { Prefix } from '../domain/address.ts';
 import { RfwError, reasonOf } from '../domain/errors.ts';
 import { guardKey, type PortGuard } from '../domain/guard.ts';
 import { type Rule, type RuleKey, type RuleSpec, ruleKey } from '../domain/rule.ts';
@@ -6,8 +7,9 @@ import { type Rule, type RuleKey, type RuleSpec, ruleKey } from '../domain/rule.
 /** What the kernel should hold. */
 export interface Wanted {
   /** Oldest first. */
-  readonly rules: readonly Rule[];
+  readonly rules: Iterable<Rule>;
   readonly guard: PortGuard | null;
+  readonly whitelist: readonly Prefix[];
 }
 
 /** Milliseconds before the first and at most before each further try to bring the kernel back. */

@@ -17,9 +17,14 @@ const mutations = (draft: Draft): string =>
 
 /** `+2 -1 ~3` */
 function change(draft: Draft): string {
-  const { add, remove, refresh } = draft.change();
+  const { add, remove, refresh, renew } = draft.change();
   const removed = remove.map((gone) => `-${(gone as Rule).seq}`);
-  return [...add.map((r) => `+${r.seq}`), ...removed, ...refresh.map((r) => `~${r.seq}`)].join(' ');
+  return [
+    ...add.map((r) => `+${r.seq}`),
+    ...removed,
+    ...refresh.map((r) => `~${r.seq}`),
+    ...renew.map((r) => `@${r.seq}`),
+  ].join(' ');
 }
 
 describe('RuleSet', () => {
@@ -55,7 +60,7 @@ describe('Draft', () => {
   const draftOf = (...rules: Rule[]): Draft => new Draft(new RuleSet(rules));
 
   it('changes nothing when nothing was entered', () => {
-    expect(draftOf(a1).change()).toEqual({ add: [], remove: [], refresh: [] });
+    expect(draftOf(a1).change()).toEqual({ add: [], remove: [], refresh: [], renew: [] });
   });
 
   it('sees what it has changed and leaves the rule set as it is', () => {
@@ -101,8 +106,8 @@ describe('Draft', () => {
     draft.touch(b2);
     draft.set({ ...b2, expiresAt: 7 });
     expect(mutations(draft)).toBe('expiry 2');
-    expect(change(draft)).toBe('~1 ~2');
-    expect(draft.change().refresh.map((refreshed) => refreshed.expiresAt)).toEqual([null, 7]);
+    expect(change(draft)).toBe('~1 @2');
+    expect(draft.change().renew.map((renewed) => renewed.expiresAt)).toEqual([7]);
   });
 
   it('does not refresh what it has only just put, or takes out again', () => {

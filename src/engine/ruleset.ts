@@ -91,6 +91,12 @@ export class Draft {
       const rule = this.#after.has(key) ? this.#after.get(key) : this.#base.get(key);
       return rule !== undefined && this.#base.get(key)?.seq === rule.seq ? [rule] : [];
     });
-    return { add: of('insert'), remove: of('delete'), refresh };
+    const stays = (rule: Rule): boolean => this.#base.get(ruleKey(rule))?.expiresAt === rule.expiresAt;
+    return {
+      add: of('insert'),
+      remove: of('delete'),
+      refresh: refresh.filter(stays),
+      renew: refresh.filter((rule) => !stays(rule)),
+    };
   }
 }

@@ -8,7 +8,7 @@ import type { ExpiryQueue } from './expiry.ts';
 import { Journal } from './journal.ts';
 import { asRfwError, type Decided, isRefusal, type Pending, rejectAll } from './pending.ts';
 import { type Plan, planProtection } from './plan.ts';
-import { degradedError, isDrift, Reconciler } from './reconcile.ts';
+import { degradedError, isDrift, Reconciler, type Wanted } from './reconcile.ts';
 import { Draft, RuleSet } from './ruleset.ts';
 import type { Store, StoredState } from './store/store.ts';
 
@@ -250,7 +250,7 @@ export class Writer {
     const leftovers = { rules, guards: [...guards, ...guardsOf(protection)] };
     await this.#journal.intend({ add: [], remove: [...expired, ...displaced] }, leftovers);
     const repair = await this.#watched(() =>
-      this.#reconciler.bring({ rules: remaining.all(), guard: protection.guard }),
+      this.#reconciler.bring({ rules: remaining.all(), ...enforced(protection) }),
     );
     await this.#journal.append(mutations, protection.guard);
     return repair;
@@ -266,7 +266,7 @@ export class Writer {
 
   /** Brings the kernel back to the rules that stand; undefined when it can't be. */
   #restore(): Promise<Repair | undefined> {
-    return this.#watched(() => this.#reconciler.restore({ rules: this.#rules.all(), guard: this.#protection.guard }));
+    return this.#watched(() => this.#reconciler.restore({ rules: this.#rules.all(), ...enforced(this.#protection) }));
   }
 
   /** Says so when something brings the engine out of order or back into it. */
@@ -299,6 +299,11 @@ export class Writer {
     this.#expiries.rebuild(this.#rules.all());
     return reading;
   }
+}
+
+/** What the kernel holds of a protection. */
+function enforced({ guard, whitelist }: Protection): Pick<Wanted, 'guard' | 'whitelist'> {
+  return { guard, whitelist: whitelist.prefixes() };
 }
 
 function guardsOf(protection: Protection): PortGuard[] {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { IptablesBackend } from '../../src/backends/iptables/iptables.ts';
-import { change } from '../../src/backends/rule.fixture.ts';
+import { change, readAll } from '../../src/backends/rule.fixture.ts';
 import { clear, execute, multi, newOwner, plainPrograms, probed, show, start } from './iptables.fixture.ts';
 
 const lock = '/run/xtables.lock';
@@ -56,7 +56,7 @@ describe('while another program holds the xtables lock, iptables-legacy', () => 
     expect(holder.exitCode).toBe(null);
     holder.kill();
     await ended;
-    expect(await backend.read()).toEqual([]);
+    expect(await readAll(backend)).toEqual([]);
   });
 
   it('is not taken for broken by the probe', async () => {

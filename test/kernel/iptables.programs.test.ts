@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { IptablesBackend } from '../../src/backends/iptables/iptables.ts';
-import { change, desired, guard } from '../../src/backends/rule.fixture.ts';
+import { change, desired, guard, readAll } from '../../src/backends/rule.fixture.ts';
 import {
   clear,
   execute,
@@ -47,7 +47,11 @@ describe.each(variants)('iptables.path with iptables-%s', (variant) => {
   ])('may be %s', async (_, path) => {
     const backend = new IptablesBackend({ path: path(), owner: newOwner() });
     const kind = variant === 'nft' ? 'nf_tables' : 'legacy';
-    expect(await backend.probe()).toEqual({ summary: expect.stringContaining(`(${kind})`), ipv6: true });
+    expect(await backend.probe()).toEqual({
+      summary: expect.stringContaining(`(${kind})`),
+      shortcomings: [],
+      ipv6: true,
+    });
     await backend.apply(change({ add: [rule, six] }));
     expect(show(variant)).toEqual([line]);
     expect(show(variant, 'INPUT', 6)).toEqual(['-A INPUT -s 2001:db8::1/128 -j DROP']);
@@ -83,7 +87,11 @@ describe.each(variants)('without an ip6tables that works, iptables-%s', (variant
 
   it('says so, refuses IPv6 rules as unsupported, and leaves those that are kept out of what it enforces', async () => {
     const backend = new IptablesBackend({ path: plainPrograms(folder, variant, broken), owner: newOwner() });
-    expect(await backend.probe()).toEqual({ summary: expect.stringContaining('no IPv6 here'), ipv6: false });
+    expect(await backend.probe()).toEqual({
+      summary: expect.stringContaining('no IPv6 here'),
+      shortcomings: [expect.stringContaining('no IPv6 here')],
+      ipv6: false,
+    });
     const refused = { code: 'unsupported' };
     await expect(backend.apply(change({ add: [rule, six] }))).rejects.toMatchObject(refused);
     await backend.apply(change({ remove: [six] }));
@@ -102,7 +110,7 @@ describe.each(variants)('without an ip6tables that works, iptables-%s', (variant
     await backend.apply(change({ add: [rule] }));
     await backend.replace(desired({ rules: [rule], guard: guard(7393, '::1'), staleRules: [six] }));
     expect(show(variant, 'INPUT')).toEqual(['-A INPUT -p tcp -m tcp --dport 7393 -j DROP', line]);
-    expect((await backend.read()).map(({ position }) => position)).toEqual([2]);
+    expect((await readAll(backend)).map(({ position }) => position)).toEqual([2]);
   });
 });
 
@@ -208,7 +216,7 @@ describe('iptables-nft beside rules of nft that it can not show', () => {
       'drop',
     ]);
     try {
-      await expect(backend.read()).rejects.toMatchObject({ name: 'RfwError', message: /incompatible/ });
+      await expect(readAll(backend)).rejects.toMatchObject({ name: 'RfwError', message: /incompatible/ });
       await expect(backend.replace(desired({ rules: [rule] }))).rejects.toMatchObject({ message: /incompatible/ });
       expect(execute('nft', ['list', 'chain', 'ip', 'filter', 'INPUT']).match(/saddr 10\.0\.0\.1 /g)).toHaveLength(1);
     } finally {

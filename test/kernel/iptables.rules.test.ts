@@ -1,8 +1,9 @@
-import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { hasRepaired } from '../../src/backends/backend.ts';
 import type { IptablesBackend } from '../../src/backends/iptables/iptables.ts';
-import { change, desired, guard } from '../../src/backends/rule.fixture.ts';
+import { change, desired, guard, readAll } from '../../src/backends/rule.fixture.ts';
 import { ruleKey } from '../../src/domain/rule.ts';
 import { clear, execute, iptables, probed, show, variants } from './iptables.fixture.ts';
 
@@ -53,7 +54,7 @@ describe.each(variants)('iptables-%s', (variant) => {
   ] as const)('shows %s in %s as -A ... %s', async (text, chain, args, family) => {
     await backend.apply(change({ add: [text] }));
     expect(show(variant, chain, family)).toEqual([`-A ${chain} ${args}`]);
-    expect((await backend.read()).map(({ spec }) => ruleKey(spec))).toEqual(change({ add: [text] }).add.map(ruleKey));
+    expect((await readAll(backend)).map(({ spec }) => ruleKey(spec))).toEqual(change({ add: [text] }).add.map(ruleKey));
     expect(hasRepaired(await backend.replace(desired({ rules: [text] })))).toBe(false);
     await backend.apply(change({ remove: [text] }));
     expect(show(variant, chain, family)).toEqual([]);
@@ -69,7 +70,7 @@ describe.each(variants)('iptables-%s', (variant) => {
   it('gives the position among all lines of the chain', async () => {
     await backend.replace(desired({ rules: [rules.a, rules.six], guard: port }));
     iptables(variant, '-I INPUT -s 10.0.0.9 -j LOG');
-    const states = (await backend.read()).map(({ spec, position }) => `${position} ${ruleKey(spec)}`);
+    const states = (await readAll(backend)).map(({ spec, position }) => `${position} ${ruleKey(spec)}`);
     expect(states).toEqual([`4 ${rules.a}`, `2 ${rules.six}`]);
   });
 
@@ -135,14 +136,14 @@ describe.each(variants)('iptables-%s', (variant) => {
     await backend.apply(change({ add: local }));
     execute('ping', ['-c', '3', '-i', '0.02', '-I', '127.0.0.9', '127.0.0.9']);
     execute('ping', ['-6', '-c', '2', '-i', '0.02', '::1']);
-    const [four, six] = await backend.read();
+    const [four, six] = await readAll(backend);
     // A request and an answer each: 20 or 40 bytes of IP header, 8 of ICMP, 56 of data.
     expect([four?.packets, four?.bytes]).toEqual([6n, 6n * 84n]);
     expect([six?.packets, six?.bytes]).toEqual([4n, 4n * 104n]);
     // Another change keeps the counts of the rules that stand.
     await backend.apply(change({ add: [rules.b, rules.six] }));
     await backend.replace(desired({ rules: [...local, rules.b], staleRules: [rules.six] }));
-    expect((await backend.read()).map(({ packets }) => packets)).toEqual([0n, 6n, 4n]);
+    expect((await readAll(backend)).map(({ packets }) => packets)).toEqual([0n, 6n, 4n]);
   });
 
   it('blocks, and no more after the rule is taken out', async () => {
@@ -150,20 +151,23 @@ describe.each(variants)('iptables-%s', (variant) => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const address = server.address();
     const at = typeof address === 'object' && address !== null ? address.port : 0;
-    const connects = (): boolean => {
+    const connects = async (): Promise<boolean> => {
+      const socket = connect(at, '127.0.0.1');
       try {
-        execute('nc', ['-z', '-w', '1', '127.0.0.1', String(at)]);
+        await once(socket, 'connect');
         return true;
       } catch {
         return false;
+      } finally {
+        socket.destroy();
       }
     };
     const block = 'reject input lo any 127.0.0.1 any';
-    expect(connects()).toBe(true);
+    expect(await connects()).toBe(true);
     await backend.apply(change({ add: [block] }));
-    expect(connects()).toBe(false);
+    expect(await connects()).toBe(false);
     await backend.apply(change({ remove: [block] }));
-    expect(connects()).toBe(true);
+    expect(await connects()).toBe(true);
     server.close();
   });
 });

@@ -1,8 +1,18 @@
 import type { Family } from '../../domain/address.ts';
 import { RfwError, reasonOf } from '../../domain/errors.ts';
 import type { PortGuard } from '../../domain/guard.ts';
-import { chains, familyOf, type Rule, type RuleSpec, ruleKey } from '../../domain/rule.ts';
-import type { Backend, Capabilities, Change, Desired, Repair, RuleState } from '../backend.ts';
+import { actions, chains, familyOf, type Rule, type RuleSpec, ruleKey } from '../../domain/rule.ts';
+import {
+  type Backend,
+  type Capabilities,
+  type Change,
+  type Desired,
+  everyState,
+  type Leftovers,
+  type Repair,
+  type RuleState,
+  type Total,
+} from '../backend.ts';
 import { type Commands, findCommands, rehearse, restore, run, save } from './commands.ts';
 import { guardLines, type Line, parseSave, ruleLine, type SavedLine } from './line.ts';
 import { waitForOrphans } from './orphans.ts';
@@ -31,6 +41,7 @@ export interface IptablesOptions {
  */
 export class IptablesBackend implements Backend {
   readonly name = 'iptables';
+  readonly marksItsOwn = false;
   readonly #options: IptablesOptions;
   #commands: Commands | undefined;
   #families: readonly Family[] = [4];
@@ -47,7 +58,12 @@ export class IptablesBackend implements Backend {
     await this.#try(4);
     const ipv6 = await this.#probeIPv6();
     this.#families = ipv6 === undefined ? [4, 6] : [4];
-    return { summary: ipv6 === undefined ? version : `${version}, without IPv6: ${ipv6}`, ipv6: ipv6 === undefined };
+    const shortcomings = ipv6 === undefined ? [] : [`IPv6 rules are kept but not enforced: ${ipv6}`];
+    return {
+      summary: ipv6 === undefined ? version : `${version}, without IPv6: ${ipv6}`,
+      shortcomings,
+      ipv6: ipv6 === undefined,
+    };
   }
 
   /** Why IPv6 rules can't be enforced; undefined when they can. */
@@ -66,14 +82,25 @@ export class IptablesBackend implements Backend {
     await rehearse(this.#tool(), family, this.#options.owner);
   }
 
-  async read(): Promise<RuleState[]> {
+  async *read(): AsyncIterable<readonly RuleState[]> {
     const tables = await Promise.all(this.#families.map((family) => this.#lines(family)));
-    return chains.flatMap((chain) =>
-      tables.flatMap((lines) =>
+    for (const chain of chains) {
+      yield tables.flatMap((lines) =>
         lines
           .filter((line) => line.chain === chain.toUpperCase())
           .flatMap(({ spec, packets, bytes }, index) => (spec ? [{ spec, position: index + 1, packets, bytes }] : [])),
-      ),
+      );
+    }
+  }
+
+  async totals(): Promise<readonly Total[]> {
+    const states = await everyState(this.read());
+    return chains.flatMap((chain) =>
+      actions.map((action) => {
+        const met = states.filter(({ spec }) => spec.chain === chain && spec.action === action);
+        const sumOf = (counter: 'packets' | 'bytes'): bigint => met.reduce((sum, state) => sum + state[counter], 0n);
+        return { chain, action, packets: sumOf('packets'), bytes: sumOf('bytes') };
+      }),
     );
   }
 
@@ -82,7 +109,7 @@ export class IptablesBackend implements Backend {
       .map((family) => ({ family, commands: this.#step(change, family) }))
       .filter((step) => step.commands.length > 0);
     for (const rule of change.add) this.#requireFamily(familyOf(rule));
-    await this.#requirePresent(change.refresh);
+    await this.#requirePresent([...change.refresh, ...change.renew]);
     const [first, second] = steps;
     if (first === undefined) return;
     const before = second === undefined ? [] : await this.#lines(first.family);
@@ -177,6 +204,44 @@ export class IptablesBackend implements Backend {
     return first ?? [];
   }
 
+  async intact(desired: Desired): Promise<boolean> {
+    for (const family of this.#families) {
+      const lines = await this.#lines(family);
+      for (const chain of tableChains) {
+        const plan = planRepair(chain, inChain(lines, chain), wantedLines(desired, family, chain), new Set());
+        if (plan.commands.length > 0) return false;
+      }
+    }
+    return true;
+  }
+
+  watch(_disturbed: () => void): () => void {
+    return () => {};
+  }
+
+  async teardown({ rules, guards }: Leftovers): Promise<readonly string[]> {
+    const { removed, guard } = await this.replace({
+      rules: [],
+      guard: null,
+      whitelist: [],
+      stale: { rules, guards },
+    });
+    return [
+      ...(removed === 0 ? [] : [`${removed} rules from the filter table`]),
+      ...(guard === 0 ? [] : [`${guard} lines that guarded the outward port`]),
+    ];
+  }
+
+  memory(): undefined {
+    return undefined;
+  }
+
+  async resume(): Promise<boolean> {
+    return false;
+  }
+
+  close(): void {}
+
   #requireFamily(family: Family): void {
     if (this.#families.includes(family)) return;
     throw new RfwError('unsupported', 'This host has no ip6tables that works: IPv6 rules can not be enforced');
@@ -206,7 +271,7 @@ function inChain<L extends Line>(lines: readonly L[], chain: TableChain): L[] {
 
 /** rfw's lines of one chain, top to bottom: the guard, then the rules, newest first. */
 function wantedLines(desired: Desired, family: Family, chain: TableChain): Line[] {
-  const rules = desired.rules
+  const rules = Array.from(desired.rules)
     .filter((rule) => rule.chain.toUpperCase() === chain && familyOf(rule) === family)
     .map((rule) => ruleLine(rule, family));
   const guard = chain === 'FORWARD' ? [] : guardLines(desired.guard, family, chain);
