@@ -16,6 +16,8 @@ import { Writer } from './writer.ts';
 export class Connection {
   readonly #socket: NetlinkSocket;
   readonly #writer = new Writer(64 * 1024);
+  /** What another thread is sending. */
+  readonly #aside = new Writer(64 * 1024);
   #sequence = 1;
 
   private constructor(socket: NetlinkSocket) {
@@ -44,6 +46,18 @@ export class Connection {
     batch.write(this.#writer);
     this.#socket.send(this.#writer.written);
     return batch.judge(this.#receive());
+  }
+
+  /**
+   * As `transact`, but the kernel works on another thread while the event loop goes on: for batches that take milliseconds.
+   * One at a time: until it is settled nothing else may be asked of this connection.
+   */
+  transactAside(messages: readonly Message[], options?: BatchOptions): Promise<Map<Message, Reply[]>> {
+    if (messages.length === 0) return Promise.resolve(new Map());
+    const batch = new Batch(messages, this.#take(messages.length + 2), options);
+    this.#aside.reset();
+    batch.write(this.#aside);
+    return this.#socket.sendAside(this.#aside.written).then(() => batch.judge(this.#receive()));
   }
 
   /**

@@ -5,7 +5,11 @@ import { NetlinkError } from './errno.ts';
 /** The process itself already holds the C library, whichever it is: glibc and musl alike. */
 const library = koffi.load(null);
 
-type Call = (...args: readonly (number | Uint8Array)[]) => number | bigint;
+type Arguments = readonly (number | Uint8Array)[];
+type Call = (...args: Arguments) => number | bigint;
+
+/** The same call on a thread of koffi's pool, which answers by the callback. */
+type AsyncCall = { async(...args: [...Arguments, (error: Error | null, result: number | bigint) => void]): void };
 
 // ssize_t is declared as the int64_t that it is on 64-bit Linux: an unsigned reading would hide the -1.
 const declarations = {
@@ -31,6 +35,18 @@ export function attempt(name: keyof typeof declarations, ...args: readonly (numb
     // close(2) has closed the descriptor even when it says EINTR; again would close somebody else's.
     if (errno !== constants.errno.EINTR || name === 'close') return -errno;
   }
+}
+
+/**
+ * One system call on another thread, so that the event loop goes on meanwhile. Buffers must not change before it ends.
+ * Returns what the call returns; -1 when it failed, for which reason only the other thread knows.
+ */
+export function attemptAside(name: 'send', ...args: Arguments): Promise<number> {
+  // koffi gives every function this second way to call it, which its types leave out.
+  const aside = declarations[name] as unknown as AsyncCall;
+  return new Promise((resolve, reject) => {
+    aside.async(...args, (error, result) => (error === null ? resolve(Number(result)) : reject(error)));
+  });
 }
 
 /** The same, where failing is an error: throws NetlinkError. */

@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import { NetlinkError } from './errno.ts';
-import { attempt, call } from './libc.ts';
+import { attempt, attemptAside, call } from './libc.ts';
 import { hostIsLittleEndian } from './writer.ts';
 
 /** linux/socket.h, asm-generic/socket.h, linux/netlink.h. MIPS, SPARC and PA-RISC number some otherwise; Node isn't built there. */
@@ -115,6 +115,17 @@ export class NetlinkSocket {
     this.#mustBeOpen('send');
     if (datagram.length > this.#sendBuffer) this.#growSendBuffer(Math.max(datagram.length, 2 * this.#sendBuffer));
     call('send', this.descriptor, datagram, datagram.length, 0);
+  }
+
+  /**
+   * The same on another thread: the event loop goes on while the kernel works. The datagram must not change meanwhile, and
+   * nothing else may be sent.
+   */
+  async sendAside(datagram: Uint8Array): Promise<void> {
+    this.#mustBeOpen('send');
+    if (datagram.length > this.#sendBuffer) this.#growSendBuffer(Math.max(datagram.length, 2 * this.#sendBuffer));
+    // What failed was not handled at all: sent again from here, it says why.
+    if ((await attemptAside('send', this.descriptor, datagram, datagram.length, 0)) < 0) this.send(datagram);
   }
 
   /**

@@ -4,12 +4,12 @@ import type { Message, Reply } from '../message.ts';
 import { body, Flag, readFamily } from '../message.ts';
 import { attributes } from '../wire.ts';
 import type { FamilyName } from './constants.ts';
-import { Family, SetFlag, subsystem, Type } from './constants.ts';
+import { Family, ObjectType, SetFlag, subsystem, Type } from './constants.ts';
 import type { ElementList } from './elements.ts';
 import { writtenElementList } from './elements.ts';
 import type { Expression } from './expressions.ts';
 import type { ElementAttributes } from './objects.ts';
-import { chain, elementList, generation, rule, set, table } from './objects.ts';
+import { chain, elementList, generation, object, rule, set, table } from './objects.ts';
 
 // Requests of nf_tables, as plain messages. Each says what nft would call it, which is what errors repeat.
 
@@ -203,6 +203,12 @@ export function addElements(of: TableName, name: string, list: ElementList): Mes
   return elementMessages([Type.newElement, Flag.create], 'add', of, name, list);
 }
 
+/** The same for elements with whatever an element can have, by the tables: for a few. */
+export function addFullElements(of: TableName, name: string, elements: readonly ElementAttributes[]): Message {
+  const value = { table: of.name, set: name, elements };
+  return message([Type.newElement, Flag.create], of.family, `add element ${called(of, name)}`, elementList, value);
+}
+
 /** `create element`: EEXIST when one is there already. */
 export function createElements(of: TableName, name: string, list: ElementList): Message[] {
   return elementMessages([Type.newElement, Flag.create | Flag.exclusive], 'create', of, name, list);
@@ -221,6 +227,18 @@ export function destroyElements(of: TableName, name: string, list: ElementList):
 /** `get element`: for `Connection.request`, which then returns one reply an element; ENOENT when one isn't there. */
 export function getElements(of: TableName, name: string, list: ElementList): Message[] {
   return elementMessages([Type.getElement, 0], 'get', of, name, list);
+}
+
+/** `add counter`: one that rules refer to by name. One that is there keeps its counts. */
+export function addCounter(of: TableName, name: string): Message {
+  const value = { table: of.name, name, type: ObjectType.counter, data: {} };
+  return message([Type.newObject, Flag.create], of.family, `add counter ${called(of, name)}`, object, value);
+}
+
+/** `list counters`, for `dump`: those of a table. */
+export function listCounters(of: TableName): Message {
+  const value = { table: of.name, type: ObjectType.counter };
+  return message([Type.getObject, 0], of.family, `list counters ${called(of)}`, object, value);
 }
 
 /** `list table`, its flags and its owner: for `Connection.request`. ENOENT when there is none. */

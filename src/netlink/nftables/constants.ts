@@ -28,6 +28,9 @@ export const Type = {
   deleteElement: 14,
   newGeneration: 15,
   getGeneration: 16,
+  newObject: 18,
+  getObject: 19,
+  deleteObject: 20,
   destroyTable: 26,
   destroyElement: 30,
 } as const;
@@ -44,6 +47,9 @@ export const TableFlag = {
   /** The table outlives its owner, and the next one to add it owns it. Linux 6.9 */
   persist: 0x4,
 } as const;
+
+/** NFT_OBJECT_*: what a named object is. */
+export const ObjectType = { counter: 1 } as const;
 
 /** enum nft_set_flags */
 export const SetFlag = {

@@ -60,10 +60,13 @@ const limit = attributes({
 /** enum nft_reject_attributes: answers the packet and drops it. `type` is a RejectType. */
 const reject = attributes({ type: [1, be32], code: [2, byte] });
 
+/** enum nft_objref_attributes: evaluates a named object of the table. `type` is an ObjectType. */
+const objref = attributes({ type: [1, be32], name: [2, cstring] });
+
 /** enum nft_expr_attributes: the name of the expression gives its data their meaning. */
 export const expression = choice(
   { name: 1, data: 2 },
-  { bitwise, cmp, counter, ct, immediate, limit, lookup, meta, payload, reject },
+  { bitwise, cmp, counter, ct, immediate, limit, lookup, meta, objref, payload, reject },
 );
 
 /** One expression of a rule or a set. `?` is one that this library has no table for. */

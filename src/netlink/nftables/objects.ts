@@ -98,6 +98,16 @@ export const elementList = attributes({
   elements: [3, list(element)],
 });
 
+/** enum nft_object_attributes; 7 is padding. Of the types of object only counters have a table here. */
+export const object = attributes({
+  table: [1, cstring],
+  name: [2, cstring],
+  type: [3, be32],
+  data: [4, counter],
+  use: [5, be32],
+  handle: [6, be64],
+});
+
 /** enum nft_gen_attributes: the number of the ruleset in force, and who put it there. */
 export const generation = attributes({ id: [1, be32], processId: [2, be32], processName: [3, cstring] });
 

@@ -3,6 +3,7 @@ import {
   ConnectionKey,
   Family,
   MetaKey,
+  ObjectType,
   PayloadBase,
   Register,
   RejectCode,
@@ -132,11 +133,20 @@ export function matchProtocol(protocol: number): Expression[] {
   return [loadMeta(MetaKey.transportProtocol), compare(Comparison.equal, protocol)];
 }
 
-/** `tcp dport 22`: TCP and UDP have it at the same place. */
+/** `tcp sport 22`: TCP and UDP have it at the same place. */
+export function matchSourcePort(protocol: keyof typeof Protocol, port: number): Expression[] {
+  return matchPort(protocol, 0, port);
+}
+
+/** `tcp dport 22` */
 export function matchDestinationPort(protocol: keyof typeof Protocol, port: number): Expression[] {
+  return matchPort(protocol, 2, port);
+}
+
+function matchPort(protocol: keyof typeof Protocol, offset: number, port: number): Expression[] {
   return [
     ...matchProtocol(Protocol[protocol]),
-    loadPayload(PayloadBase.transport, 2, 2),
+    loadPayload(PayloadBase.transport, offset, 2),
     compare(Comparison.equal, port >>> 8, port & 0xff),
   ];
 }
@@ -159,6 +169,11 @@ export function limitPackets(rate: number, per: number, burst: number): Expressi
 /** `counter` */
 export function counter(): Expression {
   return { name: 'counter', data: {} };
+}
+
+/** `counter name "dropped"`: counts in a named counter of the table, which outlives the rule. */
+export function countIn(name: string): Expression {
+  return { name: 'objref', data: { type: ObjectType.counter, name } };
 }
 
 function decide(code: number, chain?: string): Expression {
