@@ -72,11 +72,13 @@ export interface Repair {
   readonly removed: number;
   /** How many lines of the guard were put in, moved or taken out. */
   readonly guard: number;
+  /** How many rules were brought in anew because nobody knew what the kernel held, or it held nothing any more. */
+  readonly rebuilt: number;
 }
 
 /** Whether the kernel held something else than it should. */
 export function hasRepaired(repair: Repair): boolean {
-  return repair.missing.length + repair.moved + repair.removed + repair.guard > 0;
+  return repair.missing.length + repair.moved + repair.removed + repair.guard + repair.rebuilt > 0;
 }
 
 /** What all rules of one action in one chain have met since rfw's first start on this boot. */
