@@ -44,7 +44,7 @@ const rows: { readonly [K in EngineEvent['kind']]: readonly [event: EngineEvent 
     { level: 'warn', rule: key, msg: 'Rule removed: it conflicts with the whitelist' },
   ],
   drift: [
-    { kind: 'drift', repair: { missing: [rule], moved: 2, removed: 3, guard: 4 } },
+    { kind: 'drift', repair: { missing: [rule], moved: 2, removed: 3, guard: 4 }, count: 5 },
     {
       level: 'warn',
       moved: 2,
@@ -52,7 +52,8 @@ const rows: { readonly [K in EngineEvent['kind']]: readonly [event: EngineEvent 
       guard: 4,
       missing: 1,
       rules: [key],
-      msg: 'Drift: the kernel did not hold the rules as rfw had left them; repaired',
+      count: 5,
+      msg: 'Drift: the kernel did not hold the rules as rfw had left them; repaired, 5 times since the start',
     },
   ],
   'clock-set': [
@@ -76,7 +77,11 @@ describe('logEvent', () => {
 
   it('names at most twenty rules of a drift, and counts them all', () => {
     const { log, entries } = makeLog();
-    logEvent(log, { kind: 'drift', repair: { missing: Array(1000).fill(rule), moved: 0, removed: 0, guard: 0 } });
+    logEvent(log, {
+      kind: 'drift',
+      repair: { missing: Array(1000).fill(rule), moved: 0, removed: 0, guard: 0 },
+      count: 1,
+    });
     expect(entries).toMatchObject([{ missing: 1000, rules: Array(20).fill(key) }]);
   });
 });

@@ -14,26 +14,33 @@ const wanted = desired({ rules: [...rules, six, out], guard: guard(7393, '192.0.
 /** Milliseconds within which the watch speaks of what others do. */
 const notice = 1000;
 
-/** What somebody else does, and the variants for which it is done. */
-const disturbances: readonly (readonly [what: string, act: (variant: Variant) => void, only?: Variant])[] = [
-  ['iptables -F INPUT', (variant) => iptables(variant, '-F INPUT')],
-  ['iptables -F', (variant) => iptables(variant, '-F')],
-  ['ip6tables -F', (variant) => iptables(variant, '-F', 6)],
-  ['deleting one rule', (variant) => iptables(variant, '-D INPUT -s 10.0.0.2 -j DROP')],
-  [
-    'moving one rule',
-    (variant) => {
+interface Disturbance {
+  readonly what: string;
+  readonly act: (variant: Variant) => void;
+  /** The variants that it disturbs, where not both. */
+  readonly only?: Variant;
+}
+
+/** What somebody else does. */
+const disturbances: readonly Disturbance[] = [
+  { what: 'iptables -F INPUT', act: (variant) => iptables(variant, '-F INPUT') },
+  { what: 'iptables -F', act: (variant) => iptables(variant, '-F') },
+  { what: 'ip6tables -F', act: (variant) => iptables(variant, '-F', 6) },
+  { what: 'deleting one rule', act: (variant) => iptables(variant, '-D INPUT -s 10.0.0.2 -j DROP') },
+  {
+    what: 'moving one rule',
+    act: (variant) => {
       const lines = '*filter\n-D INPUT -s 10.0.0.1 -j DROP\n-I INPUT -s 10.0.0.1 -j DROP\nCOMMIT\n';
       execute(program(variant, 4, 'restore'), ['--noflush'], lines);
     },
-  ],
-  ['replacing one rule', (variant) => iptables(variant, '-R INPUT 5 -s 10.9.9.9 -j ACCEPT')],
-  [
-    'iptables-restore of another ruleset',
-    (variant) => execute(program(variant, 4, 'restore'), [], '*filter\n-A INPUT -s 10.9.9.9 -j ACCEPT\nCOMMIT\n'),
-  ],
-  ['nft flush ruleset', () => execute('nft', ['flush', 'ruleset']), 'nft'],
-  ['nft delete table', () => execute('nft', ['delete', 'table', 'ip', 'filter']), 'nft'],
+  },
+  { what: 'replacing one rule', act: (variant) => iptables(variant, '-R INPUT 5 -s 10.9.9.9 -j ACCEPT') },
+  {
+    what: 'iptables-restore of another ruleset',
+    act: (variant) => execute(program(variant, 4, 'restore'), [], '*filter\n-A INPUT -s 10.9.9.9 -j ACCEPT\nCOMMIT\n'),
+  },
+  { what: 'nft flush ruleset', act: () => execute('nft', ['flush', 'ruleset']), only: 'nft' },
+  { what: 'nft delete table', act: () => execute('nft', ['delete', 'table', 'ip', 'filter']), only: 'nft' },
 ];
 
 describe.each(variants)('the watch of iptables-%s', (variant) => {
@@ -52,8 +59,8 @@ describe.each(variants)('the watch of iptables-%s', (variant) => {
 
   afterEach(() => backend.close());
 
-  const cases = disturbances.filter(([, , only]) => only === undefined || only === variant);
-  it.each(cases)('speaks within a second of %s, which is no longer intact and can be repaired', async (_, act) => {
+  const cases = disturbances.filter(({ only }) => only === undefined || only === variant);
+  it.each(cases)('speaks within a second of $what, which is no longer intact and can be repaired', async ({ act }) => {
     const before = show(variant);
     act(variant);
     expect(await until(() => calls > 0, notice)).toBeLessThan(notice);
