@@ -136,6 +136,7 @@ function optionsOf({ nonRestful, defaultExpire, kind }: Settings, engine: Engine
     defaultExpire,
     backend: 'memory',
     rules: engine.size,
+    drifts: engine.drifts,
   } as const;
   return { engine, nonRestful, defaultExpire, facts };
 }

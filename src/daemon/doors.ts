@@ -139,6 +139,7 @@ export class Doors {
       defaultExpire,
       backend: this.#options.backend,
       rules: engine.size,
+      drifts: engine.drifts,
     };
     return { engine, nonRestful, defaultExpire, facts };
   }

@@ -44,7 +44,7 @@ const rows: { readonly [K in EngineEvent['kind']]: readonly [event: EngineEvent 
     { level: 'warn', rule: key, msg: 'Rule removed: it conflicts with the whitelist' },
   ],
   drift: [
-    { kind: 'drift', repair: { missing: [rule], moved: 2, removed: 3, guard: 4, rebuilt: 0 } },
+    { kind: 'drift', repair: { missing: [rule], moved: 2, removed: 3, guard: 4, rebuilt: 0 }, count: 5 },
     {
       level: 'warn',
       moved: 2,
@@ -53,7 +53,8 @@ const rows: { readonly [K in EngineEvent['kind']]: readonly [event: EngineEvent 
       rebuilt: 0,
       missing: 1,
       rules: [key],
-      msg: 'Drift: the kernel did not hold the rules as rfw had left them; repaired',
+      count: 5,
+      msg: 'Drift: the kernel did not hold the rules as rfw had left them; repaired, 5 times since the start',
     },
   ],
   'clock-set': [
@@ -80,6 +81,7 @@ describe('logEvent', () => {
     logEvent(log, {
       kind: 'drift',
       repair: { missing: Array(1000).fill(rule), moved: 0, removed: 0, guard: 0, rebuilt: 0 },
+      count: 1,
     });
     expect(entries).toMatchObject([{ missing: 1000, rules: Array(20).fill(key) }]);
   });

@@ -41,8 +41,13 @@ function describe(event: EngineEvent): LogLine {
       const { missing, ...counts } = event.repair;
       return {
         level: 'warn',
-        fields: { ...counts, missing: missing.length, rules: missing.slice(0, namedRules).map(ruleKey) },
-        message: 'Drift: the kernel did not hold the rules as rfw had left them; repaired',
+        fields: {
+          ...counts,
+          missing: missing.length,
+          rules: missing.slice(0, namedRules).map(ruleKey),
+          count: event.count,
+        },
+        message: `Drift: the kernel did not hold the rules as rfw had left them; repaired, ${times(event.count)} since the start`,
       };
     }
     case 'clock-set':
@@ -60,4 +65,8 @@ function describe(event: EngineEvent): LogLine {
     case 'recovered':
       return { level: 'warn', fields: {}, message: 'Recovered: the kernel holds the rules again' };
   }
+}
+
+function times(count: number): string {
+  return count === 1 ? 'the first time' : `${count} times`;
 }

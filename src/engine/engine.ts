@@ -4,7 +4,8 @@ import { type Rule, type RuleSpec, ruleKey } from '../domain/rule.ts';
 import { Alarm } from './alarm.ts';
 import { type Clock, type ClockReading, readClock, stepSince } from './clock.ts';
 import type { DeleteCommand, Outcome, Protection, PutCommand, RuleCommand, RuleOutcome } from './decide.ts';
-import type { EngineEvent } from './events.ts';
+import { DriftWatch } from './drift.ts';
+import type { EngineEvent, WriterEvent } from './events.ts';
 import { ExpiryQueue } from './expiry.ts';
 import { asRfwError, type Pending, rejectAll } from './pending.ts';
 import { WorkQueue } from './queue.ts';
@@ -34,8 +35,10 @@ export class Engine {
   readonly #expiries = new ExpiryQueue();
   readonly #alarm: Alarm;
   readonly #queue = new WorkQueue<Pending>((batch) => this.#work(batch), batchLimit);
+  readonly #drift = new DriftWatch(() => this.#mend());
   #clockReading: ClockReading;
   readonly #reads: SharedRead<RuleState[]>;
+  #drifts = 0;
   #stopping = false;
   /** When the kernel may be tried again while the engine is degraded, on the scale of performance.now(). */
   #retryAt = 0;
@@ -44,7 +47,7 @@ export class Engine {
     this.#reads = new SharedRead(() => everyState(options.backend.read([])));
     this.#clock = options.clock;
     this.#onEvent = options.onEvent;
-    this.#writer = new Writer({ ...options, expiries: this.#expiries });
+    this.#writer = new Writer({ ...options, expiries: this.#expiries, onEvent: (event) => this.#tell(event) });
     this.#alarm = new Alarm(options.clock, this.#expiries, () => this.#tick());
     this.#clockReading = readClock(options.clock);
   }
@@ -59,8 +62,9 @@ export class Engine {
     const { clock: earlier, intended } = await engine.#writer.load();
     await engine.#setClock(earlier === undefined ? 0 : stepSince(earlier, engine.#clockReading));
     const repair = await engine.#writer.begin();
-    if (earlier?.bootId === options.clock.bootId) reportDrift(repair, intended.removed, options.onEvent);
+    if (earlier?.bootId === options.clock.bootId) engine.#reportDrift(repair, intended.removed);
     engine.#setAlarm();
+    engine.#drift.start((disturbed) => options.backend.watch(disturbed));
     return engine;
   }
 
@@ -72,6 +76,11 @@ export class Engine {
   /** Why the kernel doesn't hold what it should; undefined when it does. */
   get degraded(): string | undefined {
     return this.#writer.degraded;
+  }
+
+  /** How often somebody else's changes of rfw's rules were repaired since the start. */
+  get drifts(): number {
+    return this.#drifts;
   }
 
   /**
@@ -114,6 +123,7 @@ export class Engine {
   /** Finishes what was submitted and takes nothing more. The rules stay enforced. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    this.#drift.stop();
     this.#alarm.stop();
     await this.#queue.idle();
   }
@@ -174,6 +184,32 @@ export class Engine {
     else this.#keepAlarm();
   }
 
+  /** Looks between two batches whether the kernel still holds the rules. A degraded engine doesn't have to: it tries again by itself. */
+  #mend(): Promise<boolean> {
+    return new Promise((resolve) => {
+      this.#queue.run(async () => {
+        if (this.degraded !== undefined) return resolve(true);
+        resolve(await this.#writer.mend());
+        this.#setAlarm();
+      });
+    });
+  }
+
+  /**
+   * Tells of rules that were missing at the start, unless they are what the last run was about to take out. After a restart of
+   * the machine the kernel is empty, and that is nobody's doing.
+   */
+  #reportDrift(repair: Repair, expected: readonly RuleSpec[]): void {
+    const known = new Set(expected.map(ruleKey));
+    const missing = repair.missing.filter((spec) => !known.has(ruleKey(spec)));
+    if (missing.length + repair.moved > 0) this.#tell({ kind: 'drift', repair: { ...repair, missing } });
+  }
+
+  /** Hands on what the writer tells, and counts repairs of drift. */
+  #tell(event: WriterEvent): void {
+    this.#onEvent(event.kind === 'drift' ? { ...event, count: ++this.#drifts } : event);
+  }
+
   #expiryOf(rule: Rule): Pending {
     const goOn = (act: () => void): void => {
       act();
@@ -186,16 +222,6 @@ export class Engine {
       reject: () => goOn(() => this.#alarm.postpone(rule)),
     };
   }
-}
-
-/**
- * Tells of rules that were missing at the start, unless they are what the last run was about to take out. After a restart of
- * the machine the kernel is empty, and that is nobody's doing.
- */
-function reportDrift(repair: Repair, expected: readonly RuleSpec[], onEvent: (event: EngineEvent) => void): void {
-  const known = new Set(expected.map(ruleKey));
-  const missing = repair.missing.filter((spec) => !known.has(ruleKey(spec)));
-  if (missing.length + repair.moved > 0) onEvent({ kind: 'drift', repair: { ...repair, missing } });
 }
 
 function stoppingError(): RfwError {

@@ -8,10 +8,18 @@ export type EngineEvent =
   | { readonly kind: 'expired'; readonly rule: Rule }
   /** It had to go because of a new whitelist. */
   | { readonly kind: 'displaced'; readonly rule: Rule }
-  /** Somebody else had changed what rfw put into the kernel; it is repaired. */
-  | { readonly kind: 'drift'; readonly repair: Repair }
+  /** Somebody else had changed what rfw put into the kernel; it is repaired, so many times by now since the start. */
+  | (Drift & { readonly count: number })
   /** The wall clock was set by so many milliseconds; the expiries moved along. */
   | { readonly kind: 'clock-set'; readonly milliseconds: number }
   /** The kernel can't be brought to what it should hold. */
   | { readonly kind: 'degraded'; readonly reason: string }
   | { readonly kind: 'recovered' };
+
+interface Drift {
+  readonly kind: 'drift';
+  readonly repair: Repair;
+}
+
+/** What happened, as the writer tells it: it doesn't count. */
+export type WriterEvent = Exclude<EngineEvent, Drift> | Drift;

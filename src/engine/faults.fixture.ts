@@ -62,13 +62,15 @@ export class FaultyBackend implements Kernel {
   readonly marksItsOwn = false;
   readonly applies: Fault[] = [];
   readonly replaces: Fault[] = [];
+  readonly looks: Fault[] = [];
   /** Keys of rules that the kernel does not let in. */
   readonly refused = new Set<string>();
   /** Keys of rules that the kernel does not let go. */
   readonly stuck = new Set<string>();
   down = false;
-  /** Every call so far: `apply +1 -0 ~0` or `replace 3`. */
+  /** Every call so far: `apply +1 -0 ~0`, `replace 3` or `intact`. */
   readonly calls: string[] = [];
+  readonly #watchers = new Set<() => void>();
   readonly #kernel: Kernel;
 
   constructor(kernel: Kernel) {
@@ -87,12 +89,19 @@ export class FaultyBackend implements Kernel {
     return this.#kernel.totals();
   }
 
-  intact(desired: Desired): Promise<boolean> {
-    return this.#kernel.intact(desired);
+  async intact(desired: Desired): Promise<boolean> {
+    this.calls.push('intact');
+    return (this.down ? isDown : (this.looks.shift() ?? passes))(() => this.#kernel.intact(desired));
   }
 
   watch(disturbed: () => void): () => void {
-    return this.#kernel.watch(disturbed);
+    this.#watchers.add(disturbed);
+    return () => this.#watchers.delete(disturbed);
+  }
+
+  /** Tells those who watch that somebody may have changed something. */
+  disturb(): void {
+    for (const disturbed of this.#watchers) disturbed();
   }
 
   teardown(leftovers: Leftovers): Promise<readonly string[]> {
@@ -138,6 +147,7 @@ export class FaultyBackend implements Kernel {
     this.down = false;
     this.applies.length = 0;
     this.replaces.length = 0;
+    this.looks.length = 0;
   }
 }
 

@@ -67,6 +67,15 @@ export class Reconciler {
     return repair;
   }
 
+  /** Whether the kernel holds what is wanted. One that can't be asked doesn't. */
+  async holds(wanted: Wanted): Promise<boolean> {
+    try {
+      return await this.#backend.intact({ ...wanted, stale: this.strays });
+    } catch {
+      return false;
+    }
+  }
+
   /** As `bring`, but when the kernel refuses it stays as it is, degraded, until a later try succeeds. */
   async restore(wanted: Wanted): Promise<Repair | undefined> {
     try {

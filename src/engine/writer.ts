@@ -3,7 +3,7 @@ import type { PortGuard } from '../domain/guard.ts';
 import { type Rule, ruleKey } from '../domain/rule.ts';
 import { type Clock, type ClockReading, readClock } from './clock.ts';
 import { decide, type Outcome, type Protection, type RuleCommand } from './decide.ts';
-import type { EngineEvent } from './events.ts';
+import type { WriterEvent } from './events.ts';
 import type { ExpiryQueue } from './expiry.ts';
 import { Journal } from './journal.ts';
 import { asRfwError, type Decided, isRefusal, type Pending, rejectAll } from './pending.ts';
@@ -24,7 +24,7 @@ export interface WriterOptions {
   readonly protection: Protection;
   /** Kept in step with the rules that stand. */
   readonly expiries: ExpiryQueue;
-  readonly onEvent: (event: EngineEvent) => void;
+  readonly onEvent: (event: WriterEvent) => void;
 }
 
 /**
@@ -36,7 +36,7 @@ export class Writer {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #expiries: ExpiryQueue;
-  readonly #onEvent: (event: EngineEvent) => void;
+  readonly #onEvent: (event: WriterEvent) => void;
   readonly #reconciler: Reconciler;
   readonly #journal: Journal;
   #rules = new RuleSet();
@@ -267,6 +267,13 @@ export class Writer {
   /** Brings the kernel back to the rules that stand; undefined when it can't be. */
   #restore(): Promise<Repair | undefined> {
     return this.#watched(() => this.#reconciler.restore({ rules: this.#rules.all(), ...enforced(this.#protection) }));
+  }
+
+  /** Brings the kernel back if it doesn't hold the rules that stand any more. @returns whether it did hold them */
+  async mend(): Promise<boolean> {
+    const intact = await this.#reconciler.holds({ rules: this.#rules.all(), ...enforced(this.#protection) });
+    if (!intact) this.#reportDrift(await this.#restore());
+    return intact;
   }
 
   /** Says so when something brings the engine out of order or back into it. */

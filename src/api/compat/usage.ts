@@ -11,6 +11,8 @@ export interface ServerFacts {
   readonly defaultExpire: number;
   readonly backend: string;
   readonly rules: number;
+  /** How often changes of the rules by others were repaired since the start. */
+  readonly drifts: number;
 }
 
 /** The help that GET / answers. */
@@ -24,6 +26,7 @@ Server           ${base}
 Authentication   ${facts.authentication ? 'Basic, as set by auth.username and auth.password' : 'none'}
 Backend          ${facts.backend}
 Rules            ${facts.rules}
+Drift            repaired ${facts.drifts} times since the start
 Default expiry   ${expire}
 GET for changes  ${facts.nonRestful ? 'on: add modify=insert or modify=delete' : 'off (non.restful)'}
 

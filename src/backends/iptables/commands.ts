@@ -88,6 +88,20 @@ function locate(program: string): string {
 /** The environment variable by which a later daemon knows the programs that this one started. */
 export const ownerVariable = 'RFW_OWNER';
 
+/** Milliseconds after the end of a program in which news of what it did may still wait to be read. */
+const newsDelay = 200;
+
+const ownPrograms = new Set<number>();
+
+/**
+ * Whether a program of that process id runs, or has just ended, that `run` started. An iptables-nft sends its changes to
+ * the kernel from a netlink port of that number, since netlink_autobind (net/netlink/af_netlink.c) takes the process id
+ * as its own namespace has it. The process id in a notification is that of the host, which in a container is another.
+ */
+export function isOwnProgram(pid: number): boolean {
+  return ownPrograms.has(pid);
+}
+
 /**
  * Runs a program to its end, without a shell.
  * @param owner whose child it is, see `ownerVariable`
@@ -103,10 +117,12 @@ export function run([file, ...args]: Command, input: string, owner: string): Pro
       // A group of its own: an interrupt on rfw's terminal isn't meant for it, and it can be ended with all that it started.
       detached: true,
     });
+    const { pid } = child;
+    if (pid !== undefined) ownPrograms.add(pid);
     const output: Buffer[] = [];
     const errors: Buffer[] = [];
     const watchdog = setTimeout(() => {
-      endGroup(child.pid);
+      endGroup(pid);
       fail('kernel-unavailable', `no answer within ${patience / 1000} s`);
     }, patience);
     const fail = (code: 'kernel-refused' | 'kernel-unavailable', reason: string): void =>
@@ -121,6 +137,8 @@ export function run([file, ...args]: Command, input: string, owner: string): Pro
     });
     child.on('close', (status, signal) => {
       clearTimeout(watchdog);
+      // Not for longer than needed: the number may become that of somebody else's program.
+      if (pid !== undefined) setTimeout(() => ownPrograms.delete(pid), newsDelay).unref();
       if (status === 0) return resolve(Buffer.concat(output).toString());
       const reason = Buffer.concat(errors)
         .toString()
@@ -145,9 +163,14 @@ function endGroup(pid: number | undefined): void {
 /** RESOURCE_PROBLEM of xtables.h: the lock wasn't free in time, or memory was short. */
 const resourceProblem = 4;
 
-/** The whole output of iptables-save with counters. */
+/** The whole output of iptables-save, with the counters of every rule. */
 export function save(commands: Commands, family: Family, owner: string): Promise<string> {
   return run([...commands.save[family], '-c', '-t', 'filter'], '', owner);
+}
+
+/** As `save`, without the counters of rules: equal while the rules are, but for comments and policies. */
+export function saveRules(commands: Commands, family: Family, owner: string): Promise<string> {
+  return run([...commands.save[family], '-t', 'filter'], '', owner);
 }
 
 /** Changes the filter table by the lines, as one transaction, and leaves the rest of the table alone. */

@@ -17,6 +17,7 @@ import { type Commands, findCommands, rehearse, restore, run, save } from './com
 import { guardLines, type Line, parseSave, ruleLine, type SavedLine } from './line.ts';
 import { waitForOrphans } from './orphans.ts';
 import { planRepair, planUndo } from './repair.ts';
+import { watchRules } from './rules-watch.ts';
 
 const tableChains = ['INPUT', 'OUTPUT', 'FORWARD'] as const;
 type TableChain = (typeof tableChains)[number];
@@ -46,6 +47,11 @@ export class IptablesBackend implements Backend {
   #commands: Commands | undefined;
   #families: readonly Family[] = [4];
   #guard: PortGuard | null = null;
+  /** Whether the rules stand in nf_tables, which tells of changes. Releases before 1.8 name no variant: they are legacy. */
+  #notifies = false;
+  /** Grows whenever a change begins or ends. */
+  #changes = 0;
+  readonly #watches = new Set<ReturnType<typeof watchRules>>();
 
   constructor(options: IptablesOptions) {
     this.#options = options;
@@ -55,6 +61,7 @@ export class IptablesBackend implements Backend {
     await waitForOrphans(this.#options.owner);
     this.#commands = findCommands(this.#options.path);
     const version = (await run(this.#commands.version, '', this.#options.owner)).trim();
+    this.#notifies = version.includes('nf_tables');
     await this.#try(4);
     const ipv6 = await this.#probeIPv6();
     this.#families = ipv6 === undefined ? [4, 6] : [4];
@@ -216,8 +223,20 @@ export class IptablesBackend implements Backend {
     return true;
   }
 
-  watch(_disturbed: () => void): () => void {
-    return () => {};
+  watch(disturbed: () => void): () => void {
+    const watch = watchRules({
+      commands: this.#tool(),
+      families: this.#families,
+      owner: this.#options.owner,
+      notifies: this.#notifies,
+      changes: () => this.#changes,
+      disturbed,
+    });
+    this.#watches.add(watch);
+    return () => {
+      this.#watches.delete(watch);
+      watch.close();
+    };
   }
 
   async teardown({ rules, guards }: Leftovers): Promise<readonly string[]> {
@@ -241,7 +260,10 @@ export class IptablesBackend implements Backend {
     return false;
   }
 
-  close(): void {}
+  close(): void {
+    for (const watch of this.#watches) watch.close();
+    this.#watches.clear();
+  }
 
   #requireFamily(family: Family): void {
     if (this.#families.includes(family)) return;
@@ -252,8 +274,13 @@ export class IptablesBackend implements Backend {
     return parseSave(await save(this.#tool(), family, this.#options.owner), family);
   }
 
-  #restore(family: Family, lines: readonly string[]): Promise<void> {
-    return restore(this.#tool(), family, lines, this.#options.owner);
+  async #restore(family: Family, lines: readonly string[]): Promise<void> {
+    this.#changes++;
+    try {
+      await restore(this.#tool(), family, lines, this.#options.owner);
+    } finally {
+      this.#changes++;
+    }
   }
 
   #tool(): Commands {
