@@ -1,0 +1,283 @@
+import { type Prefix, prefixOf } from './address.ts';
+import { AddressPool, type AddressPoolState } from './address-pool.ts';
+import { enlarged, grownFor } from './column.ts';
+import { type RuleSpec, ruleKey } from './rule.ts';
+import { type Shape, Shapes, type ShapesState, specOf, varyingPrefix } from './shape.ts';
+import { ipv6Words, joinWords, splitWords } from './words.ts';
+
+/** A SpecTable as plain values that the structured clone algorithm and v8.serialize take. */
+export interface SpecTableState {
+  readonly cells: Uint32Array;
+  readonly slots: Uint32Array;
+  readonly rows: number;
+  readonly size: number;
+  readonly seed: number;
+  readonly shapes: ShapesState;
+  readonly pool: AddressPoolState;
+}
+
+/** No row. */
+const none = -1;
+
+/** Where the number of a row's shape would be: the row was removed. */
+const removed = 0xffff_ffff;
+
+const fewestSlots = 64;
+
+/**
+ * Rules as rows of numbers: a million take some 20 MB instead of hundreds. Rows are given in ascending order and none is
+ * given again before `compact`, so their order is the order in which the rules were added.
+ */
+export class SpecTable {
+  /** Two words for each row: the number of its shape, and its address, which for IPv6 is a number of the pool. */
+  #cells: Uint32Array;
+  /** Rows by the hash of shape and address, open addressing with linear probing: 1 + the row, 0 is empty. */
+  #slots: Uint32Array;
+  #rows: number;
+  #size: number;
+  /** Part of every hash, so that nobody can choose addresses that all fall into one place. */
+  readonly #seed: number;
+  readonly #shapes: Shapes;
+  #pool: AddressPool;
+  /** The words of the IPv6 address that is looked for. */
+  readonly #wanted = new Uint32Array(ipv6Words);
+
+  constructor(state: SpecTableState = nothing()) {
+    this.#cells = state.cells;
+    this.#slots = state.slots;
+    this.#rows = state.rows;
+    this.#size = state.size;
+    this.#seed = state.seed;
+    this.#shapes = new Shapes(state.shapes);
+    this.#pool = new AddressPool(state.pool);
+  }
+
+  /** Takes over what `state` gave, without a look at the rows. */
+  static from(state: SpecTableState): SpecTable {
+    return new SpecTable(state);
+  }
+
+  /** How many rules there are. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** How many rows were given since the last `compact`: all that live are less than this. */
+  get rows(): number {
+    return this.#rows;
+  }
+
+  /** The row of a rule; -1 when it isn't there. */
+  find(spec: RuleSpec): number {
+    const shape = this.#shapes.find(spec);
+    if (shape === none) return none;
+    const slot = this.#slotOf(shape, varyingPrefix(spec));
+    return slot < 0 ? none : (this.#slots[slot] ?? 0) - 1;
+  }
+
+  /** Adds a rule that isn't there. @returns its row @throws Error when it is */
+  add(spec: RuleSpec): number {
+    // Five eighths full at most: beyond that linear probing gets slow.
+    if (8 * (this.#size + 1) > 5 * this.#slots.length) this.#rehash(2 * this.#slots.length);
+    const prefix = varyingPrefix(spec);
+    const shape = this.#shapes.use(spec);
+    const slot = this.#slotOf(shape, prefix);
+    if (slot >= 0) {
+      this.#shapes.release(shape);
+      throw new Error(`The rule is there already: ${ruleKey(spec)}`);
+    }
+    const row = this.#rows++;
+    if (2 * row === this.#cells.length) this.#cells = enlarged(this.#cells, 2 * grownFor(row + 1, row));
+    this.#cells[2 * row] = shape;
+    this.#cells[2 * row + 1] = prefix.family === 4 ? Number(prefix.value) : this.#pool.add(this.#wanted, 0);
+    this.#slots[~slot] = row + 1;
+    this.#size++;
+    return row;
+  }
+
+  /** Takes out the rule of a row. @throws Error when there is none */
+  remove(row: number): void {
+    if (!this.has(row)) throw new Error(`No rule is in row ${row}`);
+    const mask = this.#slots.length - 1;
+    let slot = this.#hashOf(row) & mask;
+    while (this.#slots[slot] !== row + 1) slot = (slot + 1) & mask;
+    this.#vacate(slot);
+    const shape = this.shapeOf(row);
+    if (this.shape(shape).family === 6) this.#pool.remove(this.#addressOf(row));
+    this.#shapes.release(shape);
+    this.#cells[2 * row] = removed;
+    this.#size--;
+  }
+
+  /** Whether a rule is in the row. */
+  has(row: number): boolean {
+    return row < this.#rows && this.#cells[2 * row] !== removed;
+  }
+
+  /** The first row from this one on that holds a rule; -1 at the end. */
+  next(row: number): number {
+    for (let next = row; next < this.#rows; next++) if (this.#cells[2 * next] !== removed) return next;
+    return none;
+  }
+
+  /** The rule of a row that holds one. Made anew. */
+  spec(row: number): RuleSpec {
+    const shape = this.shape(this.shapeOf(row));
+    const address = this.#addressOf(row);
+    const value = shape.family === 4 ? BigInt(address) : joinWords(this.#pool.words, ipv6Words * address);
+    return specOf(shape, prefixOf({ family: shape.family, value }, shape.length));
+  }
+
+  /** The number of the shape that the rule of a row has. When no rule has it any more, the number may become that of another. */
+  shapeOf(row: number): number {
+    return this.#cells[2 * row] ?? removed;
+  }
+
+  /** The shape of a number that a rule has. */
+  shape(id: number): Shape {
+    return this.#shapes.at(id);
+  }
+
+  /** Closes the gaps that removed rules left, and gives back their memory. @returns for each new row the old one */
+  compact(): Uint32Array {
+    const oldRows = new Uint32Array(this.#size);
+    const cells = new Uint32Array(2 * this.#size);
+    const pool = new AddressPool();
+    let row = 0;
+    for (let old = this.next(0); old !== none; old = this.next(old + 1)) {
+      const shape = this.shapeOf(old);
+      const address = this.#addressOf(old);
+      oldRows[row] = old;
+      cells[2 * row] = shape;
+      const isIPv6 = this.shape(shape).family === 6;
+      cells[2 * row + 1] = isIPv6 ? pool.add(this.#pool.words, ipv6Words * address) : address;
+      row++;
+    }
+    this.#cells = cells;
+    this.#pool = pool;
+    this.#rows = row;
+    let slots = fewestSlots;
+    while (8 * row > 5 * slots) slots *= 2;
+    this.#rehash(slots);
+    return oldRows;
+  }
+
+  /** A copy of everything, for `from`. */
+  state(): SpecTableState {
+    return {
+      cells: this.#cells.slice(0, 2 * this.#rows),
+      slots: this.#slots.slice(),
+      rows: this.#rows,
+      size: this.#size,
+      seed: this.#seed,
+      shapes: this.#shapes.state(),
+      pool: this.#pool.state(),
+    };
+  }
+
+  #addressOf(row: number): number {
+    return this.#cells[2 * row + 1] ?? 0;
+  }
+
+  /** The slot where the rule of this shape and prefix is, or when it isn't there, the complement of where it would be. */
+  #slotOf(shape: number, prefix: Prefix): number {
+    return prefix.family === 4 ? this.#slotOfIPv4(shape, Number(prefix.value)) : this.#slotOfIPv6(shape, prefix.value);
+  }
+
+  #slotOfIPv4(shape: number, address: number): number {
+    const slots = this.#slots;
+    const cells = this.#cells;
+    const mask = slots.length - 1;
+    let slot = mixed(this.#hashOfShape(shape) ^ address) & mask;
+    for (;;) {
+      const row = (slots[slot] ?? 0) - 1;
+      if (row === none) return ~slot;
+      if (cells[2 * row + 1] === address && cells[2 * row] === shape) return slot;
+      slot = (slot + 1) & mask;
+    }
+  }
+
+  #slotOfIPv6(shape: number, value: bigint): number {
+    splitWords(value, this.#wanted);
+    const mask = this.#slots.length - 1;
+    let slot = hashOfWords(this.#hashOfShape(shape), this.#wanted, 0) & mask;
+    for (;;) {
+      const row = (this.#slots[slot] ?? 0) - 1;
+      if (row === none) return ~slot;
+      if (this.#cells[2 * row] === shape && this.#isWanted(this.#addressOf(row))) return slot;
+      slot = (slot + 1) & mask;
+    }
+  }
+
+  #isWanted(address: number): boolean {
+    const words = this.#pool.words;
+    for (let word = 0; word < ipv6Words; word++) {
+      if (words[ipv6Words * address + word] !== this.#wanted[word]) return false;
+    }
+    return true;
+  }
+
+  #hashOf(row: number): number {
+    const shape = this.shapeOf(row);
+    const address = this.#addressOf(row);
+    if (this.shape(shape).family === 4) return mixed(this.#hashOfShape(shape) ^ address);
+    return hashOfWords(this.#hashOfShape(shape), this.#pool.words, ipv6Words * address);
+  }
+
+  #hashOfShape(shape: number): number {
+    return this.#seed ^ Math.imul(shape, 0x9e37_79b1);
+  }
+
+  /** Empties a slot and moves up those behind it that stand there because theirs was taken. */
+  #vacate(slot: number): void {
+    const slots = this.#slots;
+    const mask = slots.length - 1;
+    let gap = slot;
+    for (let next = (gap + 1) & mask; slots[next] !== 0; next = (next + 1) & mask) {
+      const entry = slots[next] ?? 0;
+      const home = this.#hashOf(entry - 1) & mask;
+      if (((next - home) & mask) < ((next - gap) & mask)) continue;
+      slots[gap] = entry;
+      gap = next;
+    }
+    slots[gap] = 0;
+  }
+
+  #rehash(length: number): void {
+    const slots = new Uint32Array(length);
+    const mask = length - 1;
+    for (let row = this.next(0); row !== none; row = this.next(row + 1)) {
+      let slot = this.#hashOf(row) & mask;
+      while (slots[slot] !== 0) slot = (slot + 1) & mask;
+      slots[slot] = row + 1;
+    }
+    this.#slots = slots;
+  }
+}
+
+function nothing(): SpecTableState {
+  return {
+    cells: new Uint32Array(),
+    slots: new Uint32Array(fewestSlots),
+    rows: 0,
+    size: 0,
+    seed: Math.floor(Math.random() * 2 ** 32),
+    shapes: new Shapes().state(),
+    pool: new AddressPool().state(),
+  };
+}
+
+function hashOfWords(start: number, words: Uint32Array, at: number): number {
+  let hash = start;
+  for (let word = 0; word < ipv6Words; word++) hash = mixed(hash ^ (words[at + word] ?? 0));
+  return hash;
+}
+
+/** Every bit of the result depends on every bit given: the last step of MurmurHash3 (Austin Appleby, public domain). */
+function mixed(bits: number): number {
+  let hash = bits ^ (bits >>> 16);
+  hash = Math.imul(hash, 0x85eb_ca6b);
+  hash ^= hash >>> 13;
+  hash = Math.imul(hash, 0xc2b2_ae35);
+  return hash ^ (hash >>> 16);
+}
