@@ -13,6 +13,7 @@ import type { PortGuard } from '../domain/guard.ts';
 import type { RuleSpec } from '../domain/rule.ts';
 import { ruleKey } from '../domain/rule.ts';
 import type { ClockReading } from './clock.ts';
+import type { Holder } from './store/holder.ts';
 import type { Intention, Mutation, Store, StoredState } from './store/store.ts';
 
 /** What goes wrong around one call: it may leave the call out, and it may lose the answer. */
@@ -96,7 +97,8 @@ export class FaultyBackend implements Kernel {
   }
 
   teardown(leftovers: Leftovers): Promise<readonly string[]> {
-    return this.#kernel.teardown(leftovers);
+    this.calls.push(`teardown ${leftovers.rules.length}`);
+    return (this.down ? isDown : passes)(() => this.#kernel.teardown(leftovers));
   }
 
   memory(): unknown {
@@ -169,6 +171,14 @@ export class FaultyStore implements Store {
 
   moveExpiries(milliseconds: number, clock: ClockReading): Promise<void> {
     return (this.full ? isFull : passes)(() => this.#disk.moveExpiries(milliseconds, clock));
+  }
+
+  holders(): Promise<readonly Holder[]> {
+    return this.#disk.holders();
+  }
+
+  setHolders(holders: readonly Holder[]): Promise<void> {
+    return (this.full ? isFull : passes)(() => this.#disk.setHolders(holders));
   }
 
   close(): Promise<void> {
