@@ -57,6 +57,12 @@ function describe(event: EngineEvent): LogLine {
         fields: { reason: event.reason },
         message: 'Degraded: the kernel can not be brought to the rules; trying again',
       };
+    case 'flushed':
+      return {
+        level: 'warn',
+        fields: { rules: event.rules },
+        message: 'Flushed: all rules and the guard were taken out, as asked',
+      };
     case 'recovered':
       return { level: 'warn', fields: {}, message: 'Recovered: the kernel holds the rules again' };
   }

@@ -63,6 +63,7 @@ export class FaultyBackend implements Kernel {
   readonly marksItsOwn = false;
   readonly applies: Fault[] = [];
   readonly replaces: Fault[] = [];
+  readonly teardowns: Fault[] = [];
   /** Keys of rules that the kernel does not let in. */
   readonly refused = new Set<string>();
   /** Keys of rules that the kernel does not let go. */
@@ -98,7 +99,8 @@ export class FaultyBackend implements Kernel {
 
   teardown(leftovers: Leftovers): Promise<readonly string[]> {
     this.calls.push(`teardown ${leftovers.rules.length}`);
-    return (this.down ? isDown : passes)(() => this.#kernel.teardown(leftovers));
+    const fault = this.teardowns.shift() ?? passes;
+    return (this.down ? isDown : fault)(() => this.#kernel.teardown(leftovers));
   }
 
   memory(): unknown {
@@ -140,6 +142,7 @@ export class FaultyBackend implements Kernel {
     this.down = false;
     this.applies.length = 0;
     this.replaces.length = 0;
+    this.teardowns.length = 0;
   }
 }
 
