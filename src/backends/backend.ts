@@ -126,7 +126,8 @@ export interface Backend {
   watch(disturbed: () => void): () => void;
   /**
    * Takes all that is rfw's out of the kernel; where nothing marks that, what is named. Works without an earlier `replace`.
-   * @returns one line for people for each thing that was taken out; empty when there was nothing
+   * @returns for people, each thing that was taken out as it follows "Removed": `12 rules from the filter table`; empty when
+   * there was nothing
    */
   teardown(leftovers: Leftovers): Promise<readonly string[]>;
   /**

@@ -22,7 +22,7 @@ describe('checkReport', () => {
       checkReport(loadSettings(file)),
     ).toBe(`rfw ${version}: ${file} and ${folder.at('white.list')} are correct. A start would
   listen on http://127.0.0.1:7390 and [::1] without authentication
-  enforce rules with the backend auto, and keep them in ${folder.at('state')}
+  enforce rules with the backend auto (iptables where it works, else nftables), and keep them in ${folder.at('state')}
   give a rule that doesn't say how long it lasts 86400 seconds
   refuse rules that touch 127.0.0.0/8, 192.0.2.1-192.0.2.9
   guard no port, since the outward server is off
@@ -54,6 +54,18 @@ describe('checkReport', () => {
       '',
     ]);
     expect(report).not.toContain('hunter2');
+  });
+
+  it.each([
+    [['firewall.backend = iptables', 'nftables.counters = off', 'reject.tcp.reset'], 'iptables,'],
+    [['firewall.backend = nftables'], 'nftables,'],
+    [
+      ['firewall.backend = nftables', 'nftables.counters = off', 'reject.tcp.reset'],
+      'nftables (nftables without counters for each rule; nftables answers rejected TCP with a reset),',
+    ],
+  ])('says of %j what that means to the backend', (lines, text) => {
+    const file = makeFolder().config('local.server', 'whitelist.file = white.list', ...lines);
+    expect(checkReport(loadSettings(file))).toContain(`  enforce rules with the backend ${text} and keep them in `);
   });
 
   it('writes an IPv6 address in brackets, as a URL needs', async () => {

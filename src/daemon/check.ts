@@ -12,7 +12,7 @@ export function checkReport(settings: Settings): string {
   const lines = [
     `rfw ${version}: ${config.file} and ${config.whitelistFile} are correct. A start would`,
     ...serverLines(config),
-    `  enforce rules with the backend ${config.backend}, and keep them in ${stateFolder(config)}`,
+    `  enforce rules with the backend ${config.backend}${backendDetails(config)}, and keep them in ${stateFolder(config)}`,
     `  give a rule that doesn't say how long it lasts ${config.defaultExpire === 0 ? 'no end' : `${config.defaultExpire} seconds`}`,
     `  refuse rules that touch ${whitelist.entries.map((entry) => entry.text).join(', ')}`,
     guard === null
@@ -20,6 +20,20 @@ export function checkReport(settings: Settings): string {
       : `  accept TCP port ${guard.port} for ${guard.allowed.map(formatNetwork).join(', ')} and drop it for all others, on INPUT and OUTPUT`,
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** What is said of the backend besides its name. */
+function backendDetails({ backend, nftablesCounters, rejectTcpReset }: Config): string {
+  const automatic = backend === 'auto' ? ['iptables where it works, else nftables'] : [];
+  const nftables =
+    backend === 'auto' || backend === 'nftables'
+      ? [
+          ...(nftablesCounters ? [] : ['nftables without counters for each rule']),
+          ...(rejectTcpReset ? ['nftables answers rejected TCP with a reset'] : []),
+        ]
+      : [];
+  const details = [...automatic, ...nftables];
+  return details.length === 0 ? '' : ` (${details.join('; ')})`;
 }
 
 function serverLines({ outward, local, nonRestful, credentials }: Config): string[] {

@@ -49,8 +49,10 @@ describe('loadConfig', () => {
       credentials: { username: 'alice', password: 'secret' },
       defaultExpire: 86_400,
       whitelistFile: folder.at('white.list'),
-      iptablesPath: 'iptables',
       backend: 'auto',
+      iptablesPath: 'iptables',
+      nftablesCounters: true,
+      rejectTcpReset: false,
       stateDir: '/var/lib/rfw',
     } satisfies Config);
   });
@@ -70,7 +72,11 @@ describe('loadConfig', () => {
     ['default.expire = 7d', ({ defaultExpire }) => defaultExpire, 604_800],
     ['iptables.path = /sbin/iptables-legacy', ({ iptablesPath }) => iptablesPath, '/sbin/iptables-legacy'],
     ['firewall.backend = iptables', ({ backend }) => backend, 'iptables'],
+    ['firewall.backend = nftables', ({ backend }) => backend, 'nftables'],
     ['firewall.backend = Memory', ({ backend }) => backend, 'memory'],
+    ['nftables.counters = off', ({ nftablesCounters }) => nftablesCounters, false],
+    ['nftables.counters = On', ({ nftablesCounters }) => nftablesCounters, true],
+    ['reject.tcp.reset', ({ rejectTcpReset }) => rejectTcpReset, true],
     ['state.dir = /srv/rfw', ({ stateDir }) => stateDir, '/srv/rfw'],
   ])('takes %s', (line, pick, value) => {
     expect(pick(loadConfig(complete().config(...outward, 'local.server', line)))).toBe(value);
@@ -142,8 +148,11 @@ describe('loadConfig', () => {
     [[...local, 'iptables.path ='], 'FILE, line 4: iptables.path = : it must not be empty'],
     [
       [...local, 'firewall.backend = nft'],
-      'FILE, line 4: firewall.backend = nft: it must be one of auto, iptables, memory',
+      'FILE, line 4: firewall.backend = nft: it must be one of auto, iptables, nftables, memory',
     ],
+    [[...local, 'nftables.counters = yes'], 'FILE, line 4: nftables.counters = yes: it must be on or off'],
+    [[...local, 'nftables.counters'], 'FILE, line 4: nftables.counters needs a value: nftables.counters = …'],
+    [[...local, 'reject.tcp.reset = on'], /^FILE, line 4: reject\.tcp\.reset is a flag\. Allowed: /],
     [[...local, 'state.dir ='], 'FILE, line 4: state.dir = : it must not be empty'],
     [['whitelist.file = white.list'], 'FILE: no server is on. Allowed: outward.server, local.server, or both'],
     [[], 'FILE: no server is on. Allowed: outward.server, local.server, or both'],

@@ -6,7 +6,7 @@ import { parseDuration } from '../domain/duration.ts';
 import { RfwError, reasonOf } from '../domain/errors.ts';
 import { type IniEntry, parseIni } from './ini.ts';
 
-export const backendChoices = ['auto', 'iptables', 'memory'] as const;
+export const backendChoices = ['auto', 'iptables', 'nftables', 'memory'] as const;
 export type BackendChoice = (typeof backendChoices)[number];
 
 /** The configuration file, checked and with all defaults filled in. */
@@ -20,8 +20,12 @@ export interface Config {
   /** Seconds; 0 is permanent. */
   readonly defaultExpire: number;
   readonly whitelistFile: string;
-  readonly iptablesPath: string;
   readonly backend: BackendChoice;
+  readonly iptablesPath: string;
+  /** Whether nftables counts packets and bytes for each rule. */
+  readonly nftablesCounters: boolean;
+  /** Whether reject answers TCP with a reset, where the backend is nftables. */
+  readonly rejectTcpReset: boolean;
   readonly stateDir: string;
 }
 
@@ -52,8 +56,10 @@ const knownKeys = [
   'auth.password',
   'default.expire',
   'whitelist.file',
-  'iptables.path',
   'firewall.backend',
+  'iptables.path',
+  'nftables.counters',
+  'reject.tcp.reset',
   'state.dir',
 ] as const;
 type Key = (typeof knownKeys)[number];
@@ -112,8 +118,10 @@ export function parseConfig(text: string, file: string): Config {
       : undefined,
     defaultExpire: settings.value('default.expire', '24h', parseDuration),
     whitelistFile: settings.file('whitelist.file'),
-    iptablesPath: settings.value('iptables.path', 'iptables', notEmpty),
     backend: settings.value('firewall.backend', 'auto', backendChoice),
+    iptablesPath: settings.value('iptables.path', 'iptables', notEmpty),
+    nftablesCounters: settings.value('nftables.counters', 'on', onOrOff),
+    rejectTcpReset: settings.flag('reject.tcp.reset'),
     stateDir: settings.value('state.dir', '/var/lib/rfw', (text) => resolve(dirname(file), notEmpty(text))),
   };
 }
@@ -197,6 +205,12 @@ function notEmpty(text: string): string {
 function username(text: string): string {
   if (!text.includes(':')) return notEmpty(text);
   throw new RfwError('config-invalid', 'it must not contain a colon');
+}
+
+function onOrOff(text: string): boolean {
+  const value = text.toLowerCase();
+  if (value === 'on' || value === 'off') return value === 'on';
+  throw new RfwError('config-invalid', 'it must be on or off');
 }
 
 function backendChoice(text: string): BackendChoice {

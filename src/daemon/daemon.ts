@@ -5,13 +5,16 @@ import { ruleKey } from '../domain/rule.ts';
 import { systemClock } from '../engine/clock.ts';
 import { Engine } from '../engine/engine.ts';
 import type { Store } from '../engine/store/store.ts';
-import { type ChosenBackend, chooseBackend } from './backend.ts';
+import { type ChosenBackend, chooseBackend, shortcomingsOf } from './backend.ts';
 import type { Config } from './config.ts';
+import { ControlSocket } from './control.ts';
 import { Deferred } from './deferred.ts';
 import { Doors } from './doors.ts';
-import { logEvent } from './events.ts';
+import { logEmptied, logEvent } from './events.ts';
+import { flushRunning } from './flush.ts';
+import { Holders } from './holders.ts';
 import { loadSettings, protectionOf, type Settings } from './settings.ts';
-import { openStore } from './state.ts';
+import { openStore, stateFolder } from './state.ts';
 
 /** What a running daemon tells of itself. */
 export interface DaemonReport {
@@ -26,6 +29,7 @@ interface Parts {
   readonly store: Store;
   readonly chosen: ChosenBackend;
   readonly doors: Doors;
+  readonly control: ControlSocket | undefined;
   readonly engine: Engine;
   /** The settings in force, shared with the doors. */
   readonly held: { settings: Settings };
@@ -38,6 +42,8 @@ const fixed = {
   backend: 'firewall.backend',
   stateDir: 'state.dir',
   iptablesPath: 'iptables.path',
+  nftablesCounters: 'nftables.counters',
+  rejectTcpReset: 'reject.tcp.reset',
 } as const satisfies Partial<Record<keyof Config, string>>;
 
 /** The running service: wires settings, store, backend, engine and doors. Nothing else does. */
@@ -61,9 +67,11 @@ export class Daemon {
   ): Promise<Daemon> {
     const chosen = await chooseBackend(settings.config);
     const store = openStore(settings.config);
-    if (!chosen.capabilities.ipv6) log.error(`IPv6 rules are kept but not enforced: ${chosen.capabilities.summary}`);
+    const level = chosen.capabilities.ipv6 ? 'warn' : 'error';
+    for (const shortcoming of shortcomingsOf(chosen, settings.config)) log[level](shortcoming);
     const held = { settings };
     const ready = new Deferred<Engine>();
+    const recorded = new Deferred<Holders>();
     const doors = new Doors({
       settings: () => held.settings,
       engine: ready.promise,
@@ -71,16 +79,26 @@ export class Daemon {
       onRefusal: (client, reason) => log.warn({ client }, `Refused: ${reason}`),
       onResponse: (request, status) => logRequest(log, request, status),
     });
+    const control = await openControl(settings.config, log, async () =>
+      flushRunning(await ready.promise, await recorded.promise),
+    );
     try {
       await doors.open(settings, ready.promise);
       const onEvent = (event: Parameters<typeof logEvent>[1]): void => logEvent(log, event);
       const protection = protectionOf(settings);
+      const holders = await Holders.record(chosen.backend, store, settings.config, systemClock.bootId);
+      recorded.resolve(holders);
       const engine = await Engine.start({ backend: chosen.backend, store, clock: systemClock, protection, onEvent });
+      // While both are filled nothing is answered: what is deleted now would still be in the former one.
+      await emptyFormer(log, holders, engine.size);
       ready.resolve(engine);
-      return new Daemon({ log, store, chosen, doors, engine, held, load });
+      return new Daemon({ log, store, chosen, doors, control, engine, held, load });
     } catch (error) {
       ready.reject(error);
+      recorded.reject(error);
       await doors.close();
+      await control?.close();
+      chosen.backend.close();
       await store.close();
       throw error;
     }
@@ -126,15 +144,42 @@ export class Daemon {
     for (const name of Object.keys(fixed) as (keyof typeof fixed)[]) {
       if (next.config[name] !== now[name]) log.warn(`A changed ${fixed[name]} takes effect at the next start`);
     }
-    const { backend, stateDir, iptablesPath } = now;
-    return { ...next, config: { ...next.config, backend, stateDir, iptablesPath } };
+    const { backend, stateDir, iptablesPath, nftablesCounters, rejectTcpReset } = now;
+    const kept = { backend, stateDir, iptablesPath, nftablesCounters, rejectTcpReset };
+    return { ...next, config: { ...next.config, ...kept } };
   }
 
   /** Stops accepting, finishes what was accepted, and leaves the rules enforced. */
   async stop(): Promise<void> {
-    await this.#parts.doors.close();
-    await this.#parts.engine.stop();
-    await this.#parts.store.close();
+    const { doors, control, engine, chosen, store } = this.#parts;
+    await doors.close();
+    await control?.close();
+    await engine.stop();
+    chosen.backend.close();
+    await store.close();
+  }
+}
+
+/** What can't be emptied, or forgotten, now has its turn again at the next start. */
+async function emptyFormer(log: Logger, holders: Holders, rules: number): Promise<void> {
+  try {
+    logEmptied(log, await holders.emptyFormer(), holders.current, rules);
+  } catch (error) {
+    log.error(`The next start will look again for rules in former backends: ${reasonOf(error)}`);
+  }
+}
+
+/** Opens the door of `rfw --flush`, without which everything else works. */
+async function openControl(
+  config: Config,
+  log: Logger,
+  flush: Parameters<typeof ControlSocket.open>[1],
+): Promise<ControlSocket | undefined> {
+  try {
+    return await ControlSocket.open(stateFolder(config), flush);
+  } catch (error) {
+    log.warn(`rfw --flush can't ask this daemon, which has to be stopped for it: ${reasonOf(error)}`);
+    return undefined;
   }
 }
 

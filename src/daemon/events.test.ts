@@ -65,6 +65,10 @@ const rows: { readonly [K in EngineEvent['kind']]: readonly [event: EngineEvent 
     { kind: 'degraded', reason: 'no lock' },
     { level: 'error', reason: 'no lock', msg: 'Degraded: the kernel can not be brought to the rules; trying again' },
   ],
+  flushed: [
+    { kind: 'flushed', rules: 12 },
+    { level: 'warn', rules: 12, msg: 'Flushed: all rules and the guard were taken out, as asked' },
+  ],
   recovered: [{ kind: 'recovered' }, { level: 'warn', msg: 'Recovered: the kernel holds the rules again' }],
 };
 

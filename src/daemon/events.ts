@@ -1,6 +1,8 @@
 import type { Logger } from 'pino';
 import { ruleKey } from '../domain/rule.ts';
 import type { EngineEvent } from '../engine/events.ts';
+import type { Holder } from '../engine/store/holder.ts';
+import { type Emptied, nameOf } from './holders.ts';
 
 /** At most so many rules are named in one line of the log. */
 const namedRules = 20;
@@ -62,6 +64,12 @@ function describe(event: EngineEvent): LogLine {
         fields: { reason: event.reason },
         message: 'Degraded: the kernel can not be brought to the rules; trying again',
       };
+    case 'flushed':
+      return {
+        level: 'warn',
+        fields: { rules: event.rules },
+        message: 'Flushed: all rules and the guard were taken out, as asked',
+      };
     case 'recovered':
       return { level: 'warn', fields: {}, message: 'Recovered: the kernel holds the rules again' };
   }
@@ -69,4 +77,21 @@ function describe(event: EngineEvent): LogLine {
 
 function times(count: number): string {
   return count === 1 ? 'the first time' : `${count} times`;
+}
+
+/** Writes what became of the packet filters that were filled before. @param rules how many stand in the current one */
+export function logEmptied(log: Logger, emptied: readonly Emptied[], current: Holder, rules: number): void {
+  for (const result of emptied) {
+    const former = nameOf(result.holder, current);
+    if ('failure' in result) {
+      log.error(
+        `What rfw has put into ${former} is still enforced there, also what is deleted now: ${result.failure}. Make it work again and restart rfw, or restart the machine`,
+      );
+    } else if (result.removed.length > 0) {
+      log.info(
+        { removed: result.removed },
+        `Moved ${rules} ${rules === 1 ? 'rule' : 'rules'} from ${former} to ${nameOf(current, result.holder)}`,
+      );
+    }
+  }
 }

@@ -2,8 +2,9 @@ import { Command, CommanderError, Option } from 'commander';
 import type { Logger } from 'pino';
 import { RfwError, reasonOf } from '../domain/errors.ts';
 import { checkReport } from './check.ts';
-import { type BackendChoice, backendChoices } from './config.ts';
+import { type BackendChoice, backendChoices, type Config, loadConfig } from './config.ts';
 import { Daemon } from './daemon.ts';
+import { flush } from './flush.ts';
 import { initialise } from './init.ts';
 import { type Log, type LogLevel, logLevels, openLog } from './log.ts';
 import { requireNetAdmin } from './privileges.ts';
@@ -19,6 +20,7 @@ interface Flags {
   readonly backend?: BackendChoice;
   readonly check?: true;
   readonly init?: true;
+  readonly flush?: true;
 }
 
 /** Runs the command line of the daemon. The exit status of the process says how it went: 1 failed, 2 wrong usage. */
@@ -27,7 +29,8 @@ export async function main(argv: readonly string[]): Promise<void> {
   if (flags === undefined) return;
   try {
     if (flags.init) return say(initialise(flags.f));
-    const load = (): Settings => withBackend(loadSettings(flags.f), flags.backend);
+    if (flags.flush) return await sayFlushed(withBackend(loadConfig(flags.f), flags.backend));
+    const load = (): Settings => loadSettingsWith(flags);
     const settings = load();
     if (flags.check) return say(checkReport(settings));
     await serve(settings, load, flags);
@@ -51,6 +54,7 @@ function parseFlags(argv: readonly string[]): Flags | undefined {
     .option('-v', 'show the log on the console too, at level DEBUG')
     .addOption(new Option('--backend <BACKEND>', 'overrides firewall.backend').choices(backendChoices))
     .option('--check', 'check configuration and whitelist, say what would be done, and exit')
+    .option('--flush', 'remove everything that rfw has put into the kernel and all rules, say what it was, and exit')
     .option('--init', 'write a first configuration and whitelist where there are none, and exit')
     .version(version, '--version', 'show the version and exit')
     .helpOption('-h, --help', 'show this help and exit')
@@ -65,8 +69,20 @@ function parseFlags(argv: readonly string[]): Flags | undefined {
   }
 }
 
-function withBackend(settings: Settings, backend: BackendChoice | undefined): Settings {
-  return backend === undefined ? settings : { ...settings, config: { ...settings.config, backend } };
+function withBackend(config: Config, backend: BackendChoice | undefined): Config {
+  return backend === undefined ? config : { ...config, backend };
+}
+
+function loadSettingsWith({ f, backend }: Flags): Settings {
+  const settings = loadSettings(f);
+  return { ...settings, config: withBackend(settings.config, backend) };
+}
+
+async function sayFlushed(config: Config): Promise<void> {
+  const { lines, failures } = await flush(config);
+  for (const line of lines) say(`${line}\n`);
+  for (const failure of failures) process.stderr.write(`rfw: ${failure}\n`);
+  if (failures.length > 0) process.exitCode = 1;
 }
 
 /** @param load reads the settings again, flags of the command line included */

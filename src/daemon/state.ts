@@ -8,6 +8,11 @@ export function stateFolder(config: Config): string {
   return config.backend === 'memory' ? join(config.stateDir, 'memory') : config.stateDir;
 }
 
+/** The file that they are in. */
+export function storeFile(config: Config): string {
+  return join(stateFolder(config), 'rfw.db');
+}
+
 /** Opens the store of the configuration. @throws RfwError `state-in-use`, `store-failed` */
 export function openStore(config: Config): Store {
   return new SqliteStore(stateFolder(config));

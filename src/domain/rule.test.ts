@@ -10,6 +10,7 @@ import {
   chains,
   familyOf,
   formatSide,
+  parseRuleKey,
   type RuleSpec,
   ruleKey,
   ruleSpec,
@@ -211,5 +212,28 @@ describe('ruleKey', () => {
     const network = spec('drop input any any 10.0.0.0/8 any');
     const host = spec(`drop input any any ${formatPrefix(parsePrefix('10.0.0.0'))} any`);
     expect(ruleKey(network)).not.toBe(ruleKey(host));
+  });
+});
+
+describe('parseRuleKey', () => {
+  it.each([
+    'drop input any any 10.0.0.1/32 any',
+    'reject output any ppp+ any 2001:db8::/64',
+    'accept forward eth0 wg-0.1:x@y 10.0.0.1/32 0.0.0.0/0',
+  ])('reads back %s', (text) => {
+    expect(ruleKey(parseRuleKey(text))).toBe(text);
+  });
+
+  it.each([
+    ['', 'action-invalid', ' is none of drop, accept, reject'],
+    ['log input any any 10.0.0.1/32 any', 'action-invalid', 'log is none of drop, accept, reject'],
+    ['drop nat any any 10.0.0.1/32 any', 'chain-invalid', 'nat is none of input, output, forward'],
+    ['drop input any any any any', 'address-invalid', 'An input rule needs a source, and only that'],
+    ['drop input any any 10.0.0.256/32 any', 'address-invalid', 'Incorrect IP address: "10.0.0.256"'],
+    ['drop input', 'interface-invalid', 'Incorrect interface name ""'],
+  ])('refuses "%s"', (text, code, message) => {
+    expect(() => parseRuleKey(text)).toThrow(
+      expect.objectContaining({ name: 'RfwError', code, message: expect.stringContaining(message) }),
+    );
   });
 });

@@ -1,6 +1,6 @@
-import { formatPrefix, type Prefix } from './address.ts';
+import { formatPrefix, type Prefix, parsePrefix } from './address.ts';
 import { RfwError } from './errors.ts';
-import { anyInterface, type InterfacePattern } from './interface.ts';
+import { anyInterface, type InterfacePattern, parseInterface } from './interface.ts';
 
 export const actions = ['drop', 'accept', 'reject'] as const;
 export type Action = (typeof actions)[number];
@@ -79,6 +79,29 @@ export function formatSide(side: Prefix | 'any'): string {
 /** The identity of a rule: `drop input eth0 any 11.22.33.44/32 any`. */
 export function ruleKey(spec: RuleSpec): RuleKey {
   return `${spec.action} ${spec.chain} ${spec.in} ${spec.out} ${formatSide(spec.source)} ${formatSide(spec.destination)}` as RuleKey;
+}
+
+/**
+ * Reads what `ruleKey` has written.
+ * @throws RfwError `action-invalid`, `chain-invalid`, or what is wrong with an interface, an address or the whole
+ */
+export function parseRuleKey(text: string): RuleSpec {
+  const [action, chain, into = '', out = '', source = '', destination = ''] = text.split(' ');
+  const side = (word: string): Prefix | 'any' => (word === 'any' ? word : parsePrefix(word));
+  return ruleSpec({
+    action: oneOf(actions, action, 'action-invalid'),
+    chain: oneOf(chains, chain, 'chain-invalid'),
+    in: parseInterface(into),
+    out: parseInterface(out),
+    source: side(source),
+    destination: side(destination),
+  });
+}
+
+function oneOf<T extends string>(values: readonly T[], word: unknown, code: 'action-invalid' | 'chain-invalid'): T {
+  const value = values.find((candidate) => candidate === word);
+  if (value !== undefined) return value;
+  throw new RfwError(code, `${String(word)} is none of ${values.join(', ')}`);
 }
 
 /** The family of the packets that a rule matches. A rule has at least one side, as `ruleSpec` checks. */

@@ -8,6 +8,7 @@ import { DriftWatch } from './drift.ts';
 import type { EngineEvent, WriterEvent } from './events.ts';
 import { ExpiryQueue } from './expiry.ts';
 import { asRfwError, type Pending, rejectAll } from './pending.ts';
+import type { Flushed } from './plan.ts';
 import { WorkQueue } from './queue.ts';
 import { SharedRead } from './shared-read.ts';
 import type { Store } from './store/store.ts';
@@ -106,12 +107,26 @@ export class Engine {
    * @throws RfwError as `submit`; the protection is then as it was
    */
   protect(protection: Protection): Promise<readonly Rule[]> {
+    return this.#alone(() => this.#writer.protect(protection));
+  }
+
+  /**
+   * Takes everything out of the kernel, guard and whitelist too, and all rules out of the store. The guard and the whitelist
+   * come back with the next rule, or with `protect`.
+   * @throws RfwError as `submit`; all is then as it was
+   */
+  flush(): Promise<Flushed> {
+    return this.#alone(() => this.#writer.flush());
+  }
+
+  /** Runs a task between two batches. */
+  #alone<T>(task: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       if (this.#stopping) return reject(stoppingError());
       this.#queue.run(async () => {
         try {
           await this.#followClock();
-          resolve(await this.#writer.protect(protection));
+          resolve(await task());
         } catch (error) {
           reject(asRfwError(error));
         }

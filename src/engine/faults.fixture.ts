@@ -13,6 +13,7 @@ import type { PortGuard } from '../domain/guard.ts';
 import type { RuleSpec } from '../domain/rule.ts';
 import { ruleKey } from '../domain/rule.ts';
 import type { ClockReading } from './clock.ts';
+import type { Holder } from './store/holder.ts';
 import type { Intention, Mutation, Store, StoredState } from './store/store.ts';
 
 /** What goes wrong around one call: it may leave the call out, and it may lose the answer. */
@@ -63,6 +64,7 @@ export class FaultyBackend implements Kernel {
   readonly applies: Fault[] = [];
   readonly replaces: Fault[] = [];
   readonly looks: Fault[] = [];
+  readonly teardowns: Fault[] = [];
   /** Keys of rules that the kernel does not let in. */
   readonly refused = new Set<string>();
   /** Keys of rules that the kernel does not let go. */
@@ -105,7 +107,9 @@ export class FaultyBackend implements Kernel {
   }
 
   teardown(leftovers: Leftovers): Promise<readonly string[]> {
-    return this.#kernel.teardown(leftovers);
+    this.calls.push(`teardown ${leftovers.rules.length}`);
+    const fault = this.teardowns.shift() ?? passes;
+    return (this.down ? isDown : fault)(() => this.#kernel.teardown(leftovers));
   }
 
   memory(): unknown {
@@ -148,6 +152,7 @@ export class FaultyBackend implements Kernel {
     this.applies.length = 0;
     this.replaces.length = 0;
     this.looks.length = 0;
+    this.teardowns.length = 0;
   }
 }
 
@@ -179,6 +184,14 @@ export class FaultyStore implements Store {
 
   moveExpiries(milliseconds: number, clock: ClockReading): Promise<void> {
     return (this.full ? isFull : passes)(() => this.#disk.moveExpiries(milliseconds, clock));
+  }
+
+  holders(): Promise<readonly Holder[]> {
+    return this.#disk.holders();
+  }
+
+  setHolders(holders: readonly Holder[]): Promise<void> {
+    return (this.full ? isFull : passes)(() => this.#disk.setHolders(holders));
   }
 
   close(): Promise<void> {

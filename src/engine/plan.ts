@@ -1,3 +1,4 @@
+import type { PortGuard } from '../domain/guard.ts';
 import type { Rule } from '../domain/rule.ts';
 import { isOver, type Protection } from './decide.ts';
 import { Draft, RuleSet } from './ruleset.ts';
@@ -12,6 +13,16 @@ export interface Plan {
   readonly displaced: readonly Rule[];
   readonly remaining: RuleSet;
   readonly mutations: readonly Mutation[];
+}
+
+/** What a flush has done. */
+export interface Flushed {
+  /** For people, each thing that was taken out of the kernel. */
+  readonly removed: readonly string[];
+  /** How many rules were taken out of the store. */
+  readonly rules: number;
+  /** The guard that comes back with the next rule. */
+  readonly guard: PortGuard | null;
 }
 
 /** Sorts the rules under a protection into those that remain and those that have to go. */

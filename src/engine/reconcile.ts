@@ -3,6 +3,7 @@ import type { Prefix } from '../domain/address.ts';
 import { RfwError, reasonOf } from '../domain/errors.ts';
 import { guardKey, type PortGuard } from '../domain/guard.ts';
 import { type Rule, type RuleKey, type RuleSpec, ruleKey } from '../domain/rule.ts';
+import type { Protection } from './decide.ts';
 
 /** What the kernel should hold. */
 export interface Wanted {
@@ -10,6 +11,18 @@ export interface Wanted {
   readonly rules: Iterable<Rule>;
   readonly guard: PortGuard | null;
   readonly whitelist: readonly Prefix[];
+}
+
+/** After a flush. */
+export const nothingWanted: Wanted = { rules: [], guard: null, whitelist: [] };
+
+/** What the kernel holds of a protection. */
+export function enforced({ guard, whitelist }: Protection): Pick<Wanted, 'guard' | 'whitelist'> {
+  return { guard, whitelist: whitelist.prefixes() };
+}
+
+export function guardsOf({ guard }: Protection): PortGuard[] {
+  return guard === null ? [] : [guard];
 }
 
 /** Milliseconds before the first and at most before each further try to bring the kernel back. */
@@ -60,11 +73,26 @@ export class Reconciler {
       ...wanted,
       stale: this.strays,
     });
+    this.#settle();
+    return repair;
+  }
+
+  /**
+   * Takes everything out of the kernel, also what may be left in it.
+   * @returns for people, each thing that was taken out
+   * @throws RfwError when the kernel refuses; what may be left in it stays noted
+   */
+  async clear(): Promise<readonly string[]> {
+    const removed = await this.#backend.teardown(this.strays);
+    this.#settle();
+    return removed;
+  }
+
+  #settle(): void {
     this.#rules.clear();
     this.#guards.clear();
     this.#degraded = undefined;
     this.#failures = 0;
-    return repair;
   }
 
   /** Whether the kernel holds what is wanted. One that can't be asked doesn't. */

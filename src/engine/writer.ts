@@ -1,16 +1,15 @@
 import { type Backend, type Change, hasRepaired, isEmpty, type Repair } from '../backends/backend.ts';
-import type { PortGuard } from '../domain/guard.ts';
 import { type Rule, ruleKey } from '../domain/rule.ts';
 import { type Clock, type ClockReading, readClock } from './clock.ts';
-import { decide, type Outcome, type Protection, type RuleCommand } from './decide.ts';
-import type { WriterEvent } from './events.ts';
+import { decide, type Protection } from './decide.ts';
+import { eventOf, type WriterEvent } from './events.ts';
 import type { ExpiryQueue } from './expiry.ts';
 import { Journal } from './journal.ts';
 import { asRfwError, type Decided, isRefusal, type Pending, rejectAll } from './pending.ts';
-import { type Plan, planProtection } from './plan.ts';
-import { degradedError, isDrift, Reconciler, type Wanted } from './reconcile.ts';
+import { type Flushed, type Plan, planProtection } from './plan.ts';
+import { degradedError, enforced, guardsOf, isDrift, nothingWanted, Reconciler } from './reconcile.ts';
 import { Draft, RuleSet } from './ruleset.ts';
-import type { Store, StoredState } from './store/store.ts';
+import type { Mutation, Store, StoredState } from './store/store.ts';
 
 const nothing = { add: [], remove: [] };
 
@@ -41,6 +40,8 @@ export class Writer {
   readonly #journal: Journal;
   #rules = new RuleSet();
   #protection: Protection;
+  /** Whether nothing is to be in the kernel, no guard either, until there is a rule again or another protection. */
+  #flushed = false;
   #seq = 0;
 
   constructor(options: WriterOptions) {
@@ -101,6 +102,7 @@ export class Writer {
     const change = draft.change();
     if (!isEmpty(change)) {
       try {
+        if (this.#flushed && change.add.length > 0) await this.protect(this.#protection);
         await this.#note(change);
       } catch (error) {
         return rejectAll(waiting, error);
@@ -123,7 +125,8 @@ export class Writer {
     for (const { pending, outcome } of decided) {
       // First the answer: what is done is done, whatever becomes of those who only listen.
       pending.resolve(outcome);
-      this.#publish(pending.command, outcome);
+      const event = eventOf(pending.command, outcome);
+      if (event !== undefined) this.#onEvent(event);
     }
   }
 
@@ -199,19 +202,6 @@ export class Writer {
     if (this.#expiries.size > 2 * this.#rules.size + 1000) this.#expiries.rebuild(this.#rules.all());
   }
 
-  #publish(command: RuleCommand, outcome: Outcome): void {
-    if (outcome.status === 'expired') {
-      this.#onEvent({ kind: 'expired', rule: outcome.rule });
-    } else if (
-      command.kind !== 'expire' &&
-      'rule' in outcome &&
-      outcome.status !== 'exists' &&
-      outcome.status !== 'not-due'
-    ) {
-      this.#onEvent({ kind: outcome.status, rule: outcome.rule, origin: command.origin });
-    }
-  }
-
   /**
    * Brings the kernel to the rules that were loaded, but for those that are over or conflict with the whitelist. When that
    * fails nothing is brought back: what stood before this run isn't known.
@@ -239,6 +229,28 @@ export class Writer {
     return plan.displaced;
   }
 
+  /**
+   * Takes everything out of the kernel, guard and whitelist too, and all rules out of the store. On failure all is as it was.
+   */
+  async flush(): Promise<Flushed> {
+    const rules = this.#rules.all();
+    const deletions = rules.map((rule): Mutation => ({ kind: 'delete', rule }));
+    this.#reconciler.expect({ rules, guards: guardsOf(this.#protection) });
+    let removed: readonly string[];
+    try {
+      removed = await this.#watched(() => this.#reconciler.clear());
+      await this.#journal.append(deletions, null);
+    } catch (error) {
+      await this.#restore();
+      throw error;
+    }
+    this.#flushed = true;
+    this.#rules = new RuleSet();
+    this.#expiries.rebuild([]);
+    this.#onEvent({ kind: 'flushed', rules: rules.length });
+    return { removed, rules: rules.length, guard: this.#protection.guard };
+  }
+
   #plan(protection: Protection): Plan {
     return planProtection(this.#rules, protection, this.#clock.wall());
   }
@@ -258,6 +270,7 @@ export class Writer {
 
   #adopt({ protection, expired, displaced, remaining }: Plan): void {
     this.#protection = protection;
+    this.#flushed = false;
     this.#rules = remaining;
     this.#expiries.rebuild(remaining.all());
     for (const rule of expired) this.#onEvent({ kind: 'expired', rule });
@@ -266,11 +279,13 @@ export class Writer {
 
   /** Brings the kernel back to the rules that stand; undefined when it can't be. */
   #restore(): Promise<Repair | undefined> {
-    return this.#watched(() => this.#reconciler.restore({ rules: this.#rules.all(), ...enforced(this.#protection) }));
+    const standing = { rules: this.#rules.all(), ...enforced(this.#protection) };
+    return this.#watched(() => this.#reconciler.restore(this.#flushed ? nothingWanted : standing));
   }
 
   /** Brings the kernel back if it doesn't hold the rules that stand any more. @returns whether it did hold them */
   async mend(): Promise<boolean> {
+    if (this.#flushed) return true;
     const intact = await this.#reconciler.holds({ rules: this.#rules.all(), ...enforced(this.#protection) });
     if (!intact) this.#reportDrift(await this.#restore());
     return intact;
@@ -306,13 +321,4 @@ export class Writer {
     this.#expiries.rebuild(this.#rules.all());
     return reading;
   }
-}
-
-/** What the kernel holds of a protection. */
-function enforced({ guard, whitelist }: Protection): Pick<Wanted, 'guard' | 'whitelist'> {
-  return { guard, whitelist: whitelist.prefixes() };
-}
-
-function guardsOf(protection: Protection): PortGuard[] {
-  return protection.guard === null ? [] : [protection.guard];
 }

@@ -2,7 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Answer, curl, type Outcome, outcomeOf } from './curl.fixture.ts';
-import { environment, until } from './process.fixture.ts';
+import { runIn } from './network.fixture.ts';
+import { environment, type RunResult, until } from './process.fixture.ts';
 import type { Program } from './program.fixture.ts';
 
 export interface DaemonOptions {
@@ -132,6 +133,13 @@ export class Daemon {
     });
     this.#running = running;
     return running;
+  }
+
+  /** `rfw --flush` with the configuration of this daemon. @param prefix a command line to run it under */
+  flush(prefix: readonly string[] = []): Promise<RunResult> {
+    const program = [process.execPath, this.#program.path('bin/rfw'), '--flush', '-f', this.configFile];
+    const [file = '', ...args] = [...prefix, ...program];
+    return runIn(this.namespace, file, ...args);
   }
 
   /** Stops reading what it writes to its standard output and error, as a terminal that was closed does. */

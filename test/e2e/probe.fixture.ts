@@ -40,6 +40,34 @@ export async function ping(namespace: string, address: string): Promise<Met> {
   return stdout.includes('Unreachable') || stdout.includes('unreachable') || milliseconds < 500 ? 'refusal' : 'silence';
 }
 
+/** Echo requests, one every 20 ms, for as long as it runs. */
+export class PingStream {
+  readonly #child: ChildProcess;
+  #output = '';
+
+  private constructor(child: ChildProcess) {
+    this.#child = child;
+    child.stdout?.on('data', (chunk) => {
+      this.#output += String(chunk);
+    });
+  }
+
+  static start(namespace: string, address: string): PingStream {
+    // Bounded, should nobody stop it: ten minutes.
+    const args = ['netns', 'exec', namespace, 'ping', '-n', '-q', '-i', '0.02', '-c', '30000', address];
+    return new PingStream(spawn('ip', args, { env: environment, stdio: ['ignore', 'pipe', 'inherit'] }));
+  }
+
+  /** Ends it. @returns how many requests were sent, and how many were answered */
+  async stop(): Promise<{ readonly sent: number; readonly answered: number }> {
+    const closed = new Promise((resolve) => this.#child.once('close', resolve));
+    this.#child.kill('SIGINT');
+    await closed;
+    const [, sent, answered] = /(\d+) packets transmitted, (\d+) received/.exec(this.#output) ?? [];
+    return { sent: Number(sent), answered: Number(answered) };
+  }
+}
+
 /** A TCP connection to the echo server on which something is sent and must come back. @param seconds to wait for it */
 export async function connect(namespace: string, address: string, seconds = 1): Promise<Met> {
   const host = address.includes(':') ? `[${address}]` : address;

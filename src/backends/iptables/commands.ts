@@ -12,6 +12,8 @@ export interface Commands {
   readonly save: Readonly<Record<Family, Command>>;
   readonly restore: Readonly<Record<Family, Command>>;
   readonly version: Command;
+  /** The iptables that all of them belong to: past links, which may come to lead elsewhere, where that is possible. */
+  readonly path: string;
 }
 
 /** Seconds that a restore waits for the xtables lock of iptables-legacy. */
@@ -40,6 +42,7 @@ export function findCommands(iptables: string): Commands {
     return hasSiblings ? [beside(name, applet)] : [multiCall(file, iptables), `${name}-${applet}`];
   };
   const commands: Commands = {
+    path: isMultiCall(file) ? realpathSync(file) : file,
     version: hasSiblings ? [file, '--version'] : [multiCall(file, iptables), 'iptables', '--version'],
     save: { 4: program('save', 4), 6: program('save', 6) },
     restore: { 4: program('restore', 4), 6: program('restore', 6) },

@@ -45,6 +45,7 @@ export class IptablesBackend implements Backend {
   readonly marksItsOwn = false;
   readonly #options: IptablesOptions;
   #commands: Commands | undefined;
+  #version = '';
   #families: readonly Family[] = [4];
   #guard: PortGuard | null = null;
   /** Whether the rules stand in nf_tables, which tells of changes. Releases before 1.8 name no variant: they are legacy. */
@@ -62,6 +63,7 @@ export class IptablesBackend implements Backend {
     this.#commands = findCommands(this.#options.path);
     const version = (await run(this.#commands.version, '', this.#options.owner)).trim();
     this.#notifies = version.includes('nf_tables');
+    this.#version = version;
     await this.#try(4);
     const ipv6 = await this.#probeIPv6();
     this.#families = ipv6 === undefined ? [4, 6] : [4];
@@ -71,6 +73,12 @@ export class IptablesBackend implements Backend {
       shortcomings,
       ipv6: ipv6 === undefined,
     };
+  }
+
+  /** Which of the kernel's two packet filters it changes, and by which program. Known after the probe. */
+  get place(): { readonly variant: 'nf_tables' | 'legacy'; readonly path: string } {
+    // iptables 1.8 says which it is; before that there was only one.
+    return { variant: /\(nf_tables\)/.test(this.#version) ? 'nf_tables' : 'legacy', path: this.#tool().path };
   }
 
   /** Why IPv6 rules can't be enforced; undefined when they can. */
@@ -247,8 +255,8 @@ export class IptablesBackend implements Backend {
       stale: { rules, guards },
     });
     return [
-      ...(removed === 0 ? [] : [`${removed} rules from the filter table`]),
-      ...(guard === 0 ? [] : [`${guard} lines that guarded the outward port`]),
+      ...(removed === 0 ? [] : [`${removed} ${removed === 1 ? 'rule' : 'rules'} from the filter table`]),
+      ...(guard === 0 ? [] : [`the guard of port ${[...new Set(guards.map(({ port }) => port))].join(' or ')}`]),
     ];
   }
 

@@ -2,6 +2,7 @@ import { RfwError } from '../../domain/errors.ts';
 import type { PortGuard } from '../../domain/guard.ts';
 import type { Rule } from '../../domain/rule.ts';
 import type { ClockReading } from '../clock.ts';
+import type { Holder } from './holder.ts';
 import type { Intention, Mutation, Store, StoredState } from './store.ts';
 
 const nothing: Intention = { rules: [], guards: [], removed: [] };
@@ -13,6 +14,7 @@ export class MemoryStore implements Store {
   #guard: PortGuard | null = null;
   #lastSeq = 0;
   #clock: ClockReading | undefined;
+  #holders: readonly Holder[] = [];
   #closed = false;
 
   async load(): Promise<StoredState> {
@@ -48,6 +50,15 @@ export class MemoryStore implements Store {
       this.#rules.set(rule.seq, { ...rule, expiresAt: rule.expiresAt + milliseconds });
     }
     this.#clock = clock;
+  }
+
+  async holders(): Promise<readonly Holder[]> {
+    return this.#holders;
+  }
+
+  async setHolders(holders: readonly Holder[]): Promise<void> {
+    this.#requireOpen();
+    this.#holders = holders;
   }
 
   async close(): Promise<void> {

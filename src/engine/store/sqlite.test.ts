@@ -64,6 +64,18 @@ async function written(): Promise<void> {
   await store.close();
 }
 
+describe('a store of an rfw that noted no packet filters', () => {
+  it('was about iptables, on that start of the machine, once a daemon had run', async () => {
+    const store = open();
+    expect(await store.holders()).toEqual([]);
+    await store.moveExpiries(0, { bootId: 'a', offset: 0 });
+    const leftovers = { rules: [], guards: [] };
+    expect(await store.holders()).toEqual([{ name: 'iptables', variant: '', path: '', bootId: 'a', leftovers }]);
+    await store.setHolders([]);
+    expect(await store.holders()).toEqual([]);
+  });
+});
+
 describe('the state folder', () => {
   it('is made where it is missing, for its owner alone', () => {
     const inner = join(folder, 'var/lib/rfw');

@@ -16,6 +16,16 @@ import {
   ruleSpec,
 } from '../../domain/rule.ts';
 import type { ClockReading } from '../clock.ts';
+import {
+  formerHolder,
+  type Holder,
+  readGuard,
+  readHolder,
+  type StoredGuard,
+  type StoredHolder,
+  storedGuard,
+  storedHolder,
+} from './holder.ts';
 import { migrate } from './migrations.ts';
 import type { Intention, Mutation, Store, StoredState } from './store.ts';
 
@@ -116,6 +126,22 @@ export class SqliteStore implements Store {
         this.#prepare('UPDATE rules SET expires_at = expires_at + ? WHERE expires_at IS NOT NULL').run(milliseconds);
       }
       this.#writeMeta('clock', clock);
+    });
+  }
+
+  async holders(): Promise<readonly Holder[]> {
+    try {
+      const clock = this.#readMeta<ClockReading>('clock');
+      const stored = this.#readMeta<readonly StoredHolder[]>('holders')?.map(readHolder);
+      return stored ?? (clock === undefined ? [] : [formerHolder(clock.bootId)]);
+    } catch (error) {
+      throw asStoreError(error, 'Could not read which packet filters hold rules');
+    }
+  }
+
+  async setHolders(holders: readonly Holder[]): Promise<void> {
+    transaction(this.#db, 'Could not store which packet filters hold rules', () => {
+      this.#writeMeta('holders', holders.map(storedHolder));
     });
   }
 
@@ -264,17 +290,4 @@ function readRule(row: Row): Rule {
     origin: String(row['origin']),
     comment: String(row['comment']),
   };
-}
-
-interface StoredGuard {
-  readonly port: number;
-  readonly allowed: readonly string[];
-}
-
-function storedGuard(guard: PortGuard): StoredGuard {
-  return { port: guard.port, allowed: guard.allowed.map(formatSide) };
-}
-
-function readGuard(guard: StoredGuard): PortGuard {
-  return { port: guard.port, allowed: guard.allowed.map(parsePrefix) };
 }

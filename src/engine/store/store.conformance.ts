@@ -4,6 +4,7 @@ import { parsePrefix } from '../../domain/address.ts';
 import type { PortGuard } from '../../domain/guard.ts';
 import type { Rule } from '../../domain/rule.ts';
 import { rule, spec } from '../rules.fixture.ts';
+import type { Holder } from './holder.ts';
 import type { Intention, Mutation, Store } from './store.ts';
 
 /** A place where a store keeps its rules. */
@@ -30,6 +31,21 @@ const shapes: readonly Rule[] = [
   rule(5, 'drop forward any any any ::/0'),
   { ...rule(9, '10.0.0.9'), origin: "Robert'); DROP TABLE rules;--", comment: 'ünï "quoted"\n\t%s' },
 ];
+
+const legacy: Holder = {
+  name: 'iptables',
+  variant: 'legacy',
+  path: '/usr/sbin/xtables-legacy-multi',
+  bootId: 'a',
+  leftovers: { rules: shapes.map(plain), guards: [guard] },
+};
+const nftables: Holder = {
+  name: 'nftables',
+  variant: '',
+  path: '',
+  bootId: 'b',
+  leftovers: { rules: [], guards: [] },
+};
 
 /** What every store promises. */
 export function storeConformance(name: string, makeDisk: () => Promise<Disk>): void {
@@ -128,12 +144,27 @@ export function storeConformance(name: string, makeDisk: () => Promise<Disk>): v
       expect(await reopened()).toMatchObject({ rules: state.rules, clock: { bootId: 'b', offset: 0 } });
     });
 
+    it('remembers which packet filters hold something, in their order, until it is told others', async () => {
+      expect(await store.holders()).toEqual([]);
+      await store.setHolders([legacy, nftables]);
+      await store.append([insert(rule(1, '10.0.0.1'))]);
+      store = await disk.open();
+      expect(await store.holders()).toEqual([legacy, nftables]);
+      await store.setHolders([nftables]);
+      store = await disk.open();
+      expect(await store.holders()).toEqual([nftables]);
+      await store.setHolders([]);
+      store = await disk.open();
+      expect(await store.holders()).toEqual([]);
+    });
+
     it('takes nothing more once it is closed', async () => {
       await store.close();
       for (const call of [
         () => store.append([insert(rule(1, '10.0.0.1'))]),
         () => store.intend(nothing),
         () => store.moveExpiries(0, { bootId: 'a', offset: 0 }),
+        () => store.setHolders([]),
       ]) {
         await expect(call()).rejects.toMatchObject({ name: 'RfwError', code: 'store-failed' });
       }

@@ -2,6 +2,7 @@ import type { Leftovers } from '../../backends/backend.ts';
 import type { PortGuard } from '../../domain/guard.ts';
 import type { Rule, RuleSpec } from '../../domain/rule.ts';
 import type { ClockReading } from '../clock.ts';
+import type { Holder } from './holder.ts';
 
 /** One durable change of one rule. */
 export type Mutation =
@@ -46,5 +47,12 @@ export interface Store {
   append(mutations: readonly Mutation[], guard?: PortGuard | null): Promise<void>;
   /** Moves every expiry by so many milliseconds, because the wall clock was set by as much, and stores the reading. */
   moveExpiries(milliseconds: number, clock: ClockReading): Promise<void>;
+  /**
+   * The packet filters that may hold something of rfw's. The rules, the guard and the notes of the store are about the first;
+   * what the others hold stands beside them.
+   */
+  holders(): Promise<readonly Holder[]>;
+  /** Replaces them; it is on disk when the promise resolves. */
+  setHolders(holders: readonly Holder[]): Promise<void>;
   close(): Promise<void>;
 }
