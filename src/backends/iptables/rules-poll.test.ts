@@ -103,9 +103,9 @@ describe('a poll', () => {
   it('never reads twice at once, and the more rarely the longer it takes', async () => {
     read = () => new Promise((resolve) => setTimeout(() => resolve(saved()), 100));
     await pass(8000);
-    // Twenty times as long as a reading takes, from its end.
+    // Ten times as long as a reading takes, from its end.
     const gaps = readings.slice(2).map((reading, index) => Math.round(reading - (readings[index + 1] ?? 0)));
-    expect(gaps).toEqual([2100, 2100, 2100]);
+    expect(gaps).toEqual([1100, 1100, 1100, 1100, 1100, 1100]);
   });
 
   it('says no more once it is closed, not even of what it is reading', async () => {
