@@ -86,3 +86,8 @@ export async function probe(namespace: string, address: string): Promise<string>
 export async function mustPass(namespace: string, address: string): Promise<void> {
   await until(`${namespace} reaches ${address}`, async () => (await probe(namespace, address)) === 'pass/pass', 8);
 }
+
+/** Pings until an answer comes, since a new link may be late; throws when none does within some seconds. */
+export async function mustPing(namespace: string, address: string): Promise<void> {
+  await until(`${namespace} pings ${address}`, async () => (await ping(namespace, address)) === 'pass', 8);
+}

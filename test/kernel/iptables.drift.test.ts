@@ -153,8 +153,8 @@ describe('the watch of iptables-legacy', () => {
     await until(() => calls === 1);
     const before = processorTime(process.pid);
     await sleep(3000);
-    // A fiftieth of one processor, with what the test runner does beside.
-    expect(processorTime(process.pid) - before).toBeLessThan(60);
+    // Three percent of one processor at most, with what the test runner does beside.
+    expect(processorTime(process.pid) - before).toBeLessThanOrEqual(90);
     expect(calls).toBe(1);
     backend.close();
   });

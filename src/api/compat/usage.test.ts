@@ -27,7 +27,7 @@ describe('usage', () => {
     ['Authentication   Basic, as set by auth.username and auth.password', { authentication: true }],
     ['Backend          iptables v1.8.9 (nf_tables)', {}],
     ['Rules            17', {}],
-    ['Drift            repaired 2 times since the start', {}],
+    ['Drift repaired   2', {}],
     ['Default expiry   86400 seconds', {}],
     ['Default expiry   permanent', { defaultExpire: 0 }],
     ['GET for changes  off (non.restful)', {}],

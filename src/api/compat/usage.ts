@@ -26,7 +26,7 @@ Server           ${base}
 Authentication   ${facts.authentication ? 'Basic, as set by auth.username and auth.password' : 'none'}
 Backend          ${facts.backend}
 Rules            ${facts.rules}
-Drift            repaired ${facts.drifts} times since the start
+Drift repaired   ${facts.drifts}
 Default expiry   ${expire}
 GET for changes  ${facts.nonRestful ? 'on: add modify=insert or modify=delete' : 'off (non.restful)'}
 

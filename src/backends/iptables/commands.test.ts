@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
-import { findCommands, ownerVariable, run } from './commands.ts';
+import { findCommands, isOwnProgram, ownerVariable, run } from './commands.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'rfw-commands-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -34,6 +34,12 @@ describe('a program that is run', () => {
       .map((line) => line.slice(0, line.indexOf('=')));
     expect(names.toSorted()).toEqual(['LC_ALL', 'PATH', ownerVariable]);
     expect(await run(['printenv', ownerVariable], '', '/var/lib/rfw')).toBe('/var/lib/rfw\n');
+  });
+
+  it('is known by its process id while it runs and for a moment after, in which news of it may come', async () => {
+    const pid = Number(await run(['sh', '-c', 'echo $$'], '', 'test'));
+    expect(isOwnProgram(pid)).toBe(true);
+    await vi.waitFor(() => expect(isOwnProgram(pid)).toBe(false), 1000);
   });
 
   it.each([
