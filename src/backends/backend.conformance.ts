@@ -1,17 +1,19 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { formatPrefix, prefixOf } from '../domain/address.ts';
+import { formatPrefix, type Prefix, prefixOf, rangeOf, rangesOverlap } from '../domain/address.ts';
 import { guardKey, type PortGuard } from '../domain/guard.ts';
 import { ruleKey } from '../domain/rule.ts';
 import { type Backend, hasRepaired } from './backend.ts';
 import { listing } from './listing.fixture.ts';
-import { change, desired, guard, readAll } from './rule.fixture.ts';
+import { change, desired, guard, readAll, spec } from './rule.fixture.ts';
 
 /** A backend to try, on a packet filter that holds nothing. */
 export interface Stage {
   readonly backend: Backend;
   /** What the packet filter holds, in the form of `listing`. */
   listing(): Promise<string[]>;
+  /** Whether it keeps the order of all rules, and not just of those that overlap and differ in action. */
+  readonly ordered: boolean;
 }
 
 export interface Conformance {
@@ -19,6 +21,8 @@ export interface Conformance {
   make(): Promise<Stage>;
   /** How many random replacements to try. */
   readonly runs: number;
+  /** How many shortcomings the probe tells of; none by default. */
+  readonly shortcomings?: number;
   /** Cases that the backend can't pass, by name, and why. */
   readonly skips?: Readonly<Record<string, string>>;
 }
@@ -39,8 +43,24 @@ const guards = [
   guard(7394, '::/0'),
 ];
 
+/** Pairs of rules of one chain, the older one first, that some packet matches both of and that differ in action. */
+function conflictsOf(rules: readonly string[]): [older: string, newer: string][] {
+  const specs = rules.map((text) => ({ text, ...spec(text) }));
+  return specs.flatMap((newer, index) =>
+    specs
+      .slice(0, index)
+      .filter((older) => older.action !== newer.action && older.chain === newer.chain)
+      .filter((older) => sidesOverlap(older.source, newer.source) && sidesOverlap(older.destination, newer.destination))
+      .map((older): [string, string] => [older.text, newer.text]),
+  );
+}
+
+function sidesOverlap(a: Prefix | 'any', b: Prefix | 'any'): boolean {
+  return a === 'any' || b === 'any' || rangesOverlap(rangeOf(a), rangeOf(b));
+}
+
 /** What every backend must do. Each case begins with a probed backend and nothing in the packet filter. */
-export function conformance(name: string, { make, runs, skips = {} }: Conformance): void {
+export function conformance(name: string, { make, runs, shortcomings = 0, skips = {} }: Conformance): void {
   describe(`${name} conforms:`, () => {
     let stage: Stage;
     let backend: Backend;
@@ -52,12 +72,25 @@ export function conformance(name: string, { make, runs, skips = {} }: Conformanc
       else it.skip(`${title} (skipped: ${reason})`, body);
     };
     const put = (...rules: readonly string[]): Promise<void> => backend.apply(change({ add: rules }));
-    const holds = async (rules: readonly string[], port: PortGuard | null = null): Promise<void> =>
-      expect(await stage.listing()).toEqual(listing(rules, port));
+    const listed = async (): Promise<string[]> => {
+      const lines = await stage.listing();
+      return stage.ordered ? lines : lines.toSorted();
+    };
+    const holds = async (rules: readonly string[], port: PortGuard | null = null): Promise<void> => {
+      const wanted = listing(rules, port);
+      expect(await listed()).toEqual(stage.ordered ? wanted : wanted.toSorted());
+      if (stage.ordered) return;
+      const lines = await stage.listing();
+      const places = (pair: readonly string[]): number[] => pair.map((rule) => lines.indexOf(listing([rule])[0] ?? ''));
+      for (const [older, newer] of conflictsOf(rules)) {
+        const [low = 0, high = 0] = places([older, newer]);
+        expect(high, `${newer} is met before ${older}`).toBeLessThan(low);
+      }
+    };
     const refuses = async (given: Parameters<typeof change>[0]): Promise<void> => {
-      const before = await stage.listing();
+      const before = await listed();
       await expect(backend.apply(change(given))).rejects.toMatchObject({ name: 'RfwError', code: 'kernel-refused' });
-      expect(await stage.listing()).toEqual(before);
+      expect(await listed()).toEqual(before);
     };
 
     beforeEach(async () => {
@@ -69,7 +102,7 @@ export function conformance(name: string, { make, runs, skips = {} }: Conformanc
     test('the probe says what it found and changes nothing', async () => {
       expect(await backend.probe()).toEqual({
         summary: expect.stringContaining(backend.name),
-        shortcomings: [],
+        shortcomings: Array(shortcomings).fill(expect.any(String)),
         ipv6: true,
       });
       await holds([]);

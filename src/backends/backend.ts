@@ -76,6 +76,9 @@ export interface Repair {
   readonly rebuilt: number;
 }
 
+/** What is said of a kernel that held what it should. */
+export const nothingRepaired: Repair = { missing: [], moved: 0, removed: 0, guard: 0, rebuilt: 0 };
+
 /** Whether the kernel held something else than it should. */
 export function hasRepaired(repair: Repair): boolean {
   return repair.missing.length + repair.moved + repair.removed + repair.guard + repair.rebuilt > 0;

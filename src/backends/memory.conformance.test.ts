@@ -5,7 +5,7 @@ import { MemoryBackend } from './memory.ts';
 conformance('memory', {
   make: async () => {
     const backend = new MemoryBackend();
-    return { backend, listing: async () => listingOfDump(backend.dump()) };
+    return { backend, ordered: true, listing: async () => listingOfDump(backend.dump()) };
   },
   runs: 200,
 });

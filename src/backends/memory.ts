@@ -36,9 +36,12 @@ export class MemoryBackend implements Backend {
     return { summary: 'memory: nothing is enforced', shortcomings: [], ipv6: true };
   }
 
-  async *read(): AsyncIterable<readonly RuleState[]> {
+  async *read(standing: Iterable<RuleSpec>): AsyncIterable<readonly RuleState[]> {
+    const wanted = new Set(Array.from(standing, ruleKey));
     for (const chain of chains) {
-      yield this.#chain(chain).map((spec, index) => ({ spec, position: index + 1, packets: 0n, bytes: 0n }));
+      yield this.#chain(chain)
+        .map((spec, index) => ({ spec, position: index + 1, packets: 0n, bytes: 0n }))
+        .filter(({ spec }) => wanted.has(ruleKey(spec)));
     }
   }
 

@@ -154,9 +154,9 @@ export class Daemon {
     const { doors, control, engine, chosen, store } = this.#parts;
     await doors.close();
     await control?.close();
-    await engine.stop();
+    const snapshot = await engine.stop();
     chosen.backend.close();
-    await store.close();
+    await store.close(snapshot);
   }
 }
 

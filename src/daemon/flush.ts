@@ -5,7 +5,7 @@ import { systemClock } from '../engine/clock.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Flushed } from '../engine/plan.ts';
 import type { Holder } from '../engine/store/holder.ts';
-import type { Mutation, Store } from '../engine/store/store.ts';
+import type { Store } from '../engine/store/store.ts';
 import type { Config } from './config.ts';
 import { askToFlush } from './control.ts';
 import { empty, type Holders, heldBy, join, noLeftovers } from './holders.ts';
@@ -84,11 +84,11 @@ async function flushHolders(store: Store | undefined, config: Config): Promise<F
     }
   }
   if (failures.length > 0) return { lines: removed.map((thing) => `Removed ${thing}`), failures };
-  const rules = [...(state?.rules ?? [])];
-  const deletions = rules.map((rule): Mutation => ({ kind: 'delete', rule }));
-  await store?.append(deletions, null);
+  let rules = 0;
+  for (const _ of state?.rules ?? []) rules++;
+  await store?.clear();
   await store?.setHolders([]);
-  return { lines: [...flushLines({ removed, rules: rules.length, guard: null }), ...elsewhere(config)], failures };
+  return { lines: [...flushLines({ removed, rules, guard: null }), ...elsewhere(config)], failures };
 }
 
 /** The table of nftables is rfw's, whoever has noted it. */

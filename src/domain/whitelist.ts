@@ -1,5 +1,6 @@
 import {
   type Address,
+  type Family,
   formatAddress,
   isMapped,
   type Prefix,
@@ -23,9 +24,13 @@ export interface WhitelistEntry extends Range {
 /** The addresses that no rule may touch. Overlap counts both ways: a /8 that holds a whitelisted host conflicts too. */
 export class Whitelist {
   readonly entries: readonly WhitelistEntry[];
+  /** The whitelisted addresses as disjoint ranges, ascending, by family: most rules conflict with none of them. */
+  readonly #ranges: Readonly<Record<Family, readonly Range[]>>;
 
   constructor(entries: readonly WhitelistEntry[]) {
     this.entries = entries;
+    const ranges = merge(entries);
+    this.#ranges = { 4: ranges.filter(({ family }) => family === 4), 6: ranges.filter(({ family }) => family === 6) };
   }
 
   /** Whether the address is whitelisted. */
@@ -35,7 +40,24 @@ export class Whitelist {
 
   /** The first entry that the rule's source or destination overlaps. A side that is any address does not count. */
   conflict(spec: RuleSpec): WhitelistEntry | undefined {
+    const { source, destination } = spec;
+    if (!this.#touches(source) && !this.#touches(destination)) return undefined;
     return overlapping(this.entries, spec);
+  }
+
+  /** Whether a side of a rule overlaps anything whitelisted. */
+  #touches(side: Prefix | 'any'): boolean {
+    if (side === 'any') return false;
+    const ranges = this.#ranges[side.family];
+    let low = 0;
+    let high = ranges.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((ranges[middle]?.last ?? 0n) < side.value) low = middle + 1;
+      else high = middle;
+    }
+    const next = ranges[low];
+    return next !== undefined && next.first <= rangeOf(side).last;
   }
 
   /** The fewest prefixes that hold exactly the whitelisted addresses, IPv4 first, ascending. */

@@ -1,6 +1,5 @@
-import type { Rule } from '../domain/rule.ts';
 import type { Clock } from './clock.ts';
-import type { ExpiryQueue } from './expiry.ts';
+import type { Expiry, ExpiryQueue } from './expiry.ts';
 
 /** Milliseconds between two looks at the wall clock while a rule waits for its expiry: somebody may set it. */
 const clockWatch = 1000;
@@ -27,14 +26,17 @@ export class Alarm {
     this.#ring = ring;
   }
 
-  /** Takes the rules whose time has come; some may have another expiry by now. */
-  takeDue(): Rule[] {
-    return performance.now() < this.#notBefore ? [] : this.#expiries.takeDue(this.#clock.wall());
+  /**
+   * Takes rules whose time has come, at most so many; some may have another expiry by now.
+   * @returns their places in the order
+   */
+  takeDue(most: number): number[] {
+    return performance.now() < this.#notBefore ? [] : this.#expiries.takeDue(this.#clock.wall(), most);
   }
 
   /** Takes back a rule whose removal failed, to be tried again in a moment. */
-  postpone(rule: Rule): void {
-    this.#expiries.add({ ...rule, expiresAt: this.#clock.wall() + expiryRetry });
+  postpone({ seq }: Pick<Expiry, 'seq'>): void {
+    this.#expiries.add({ seq, expiresAt: this.#clock.wall() + expiryRetry });
   }
 
   /** Lets nothing be due for a moment, because something failed. */

@@ -2,8 +2,9 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { latestInstant } from '../domain/duration.ts';
 import { RfwError } from '../domain/errors.ts';
 import { decide, isOver, type Outcome, type RuleCommand } from './decide.ts';
+import { Draft } from './draft.ts';
 import { rule, spec, whitelist } from './rules.fixture.ts';
-import { Draft, RuleSet } from './ruleset.ts';
+import { RuleSet } from './ruleset.ts';
 
 const now = 1_000_000;
 const permanent = rule(1, '10.0.0.1');

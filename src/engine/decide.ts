@@ -1,9 +1,9 @@
 import { expiryAfter } from '../domain/duration.ts';
 import { RfwError } from '../domain/errors.ts';
-import type { PortGuard } from '../domain/guard.ts';
+import { guardKey, type PortGuard } from '../domain/guard.ts';
 import type { Rule, RuleSpec } from '../domain/rule.ts';
 import { lifelineOf, type Whitelist } from '../domain/whitelist.ts';
-import type { Draft } from './ruleset.ts';
+import type { Draft } from './draft.ts';
 
 /** Puts a rule above all others, or gives the one that stands a new expiry. */
 export interface PutCommand {
@@ -33,6 +33,11 @@ export type RuleCommand = PutCommand | DeleteCommand | ExpireCommand;
 export interface Protection {
   readonly whitelist: Whitelist;
   readonly guard: PortGuard | null;
+}
+
+/** The identity of a protection as text. */
+export function protectionKey({ whitelist, guard }: Protection): string {
+  return `${guardKey(guard)} | ${whitelist.entries.map(({ text }) => text).join(' ')}`;
 }
 
 /** What became of a put or delete. */

@@ -117,14 +117,15 @@ describe('many rules that expire together', () => {
     kernel.apply = async () => {};
     const host = new Host(kernel);
     const first = rule(1, '10.0.0.1', Date.now() + 1000);
-    const rules = Array.from({ length: 130_000 }, (_, index) => ({
+    const rules = Array.from({ length: 20_000 }, (_, index) => ({
       ...first,
       seq: index + 1,
       source: prefixOf({ family: 4, value: BigInt(index) }, 32),
     }));
     await host.disk.append(rules.map((stored) => ({ kind: 'insert', rule: stored })));
     await host.start();
-    await advance(1000);
+    // Some thousands at a time.
+    await advance(5000);
     expect(host.engine.size).toBe(0);
   });
 

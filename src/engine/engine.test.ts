@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { everyState } from '../backends/backend.ts';
 import { answer, Host, onFakeTime, protection, settle } from './engine.fixture.ts';
 import { isFull } from './faults.fixture.ts';
 import { LiteralBackend } from './literal.fixture.ts';
@@ -186,7 +187,7 @@ describe('list', () => {
     const host = await Host.running();
     await host.put('10.0.0.1');
     await host.put('10.0.0.2');
-    expect((await host.engine.list()).map(({ spec: { source }, position }) => [source, position])).toEqual([
+    expect((await everyState(host.engine.list())).map(({ spec: { source }, position }) => [source, position])).toEqual([
       [spec('10.0.0.2').source, 1],
       [spec('10.0.0.1').source, 2],
     ]);

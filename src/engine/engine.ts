@@ -1,6 +1,6 @@
-import { type Backend, everyState, type Repair, type RuleState } from '../backends/backend.ts';
+import { type Backend, everyState, type Repair, type RuleState, type Total } from '../backends/backend.ts';
 import { RfwError } from '../domain/errors.ts';
-import { type Rule, type RuleSpec, ruleKey } from '../domain/rule.ts';
+import { type Chain, type Rule, type RuleSpec, ruleKey } from '../domain/rule.ts';
 import { Alarm } from './alarm.ts';
 import { type Clock, type ClockReading, readClock, stepSince } from './clock.ts';
 import type { DeleteCommand, Outcome, Protection, PutCommand, RuleCommand, RuleOutcome } from './decide.ts';
@@ -11,7 +11,9 @@ import { asRfwError, type Pending, rejectAll } from './pending.ts';
 import type { Flushed } from './plan.ts';
 import { WorkQueue } from './queue.ts';
 import { SharedRead } from './shared-read.ts';
+import type { Snapshot } from './snapshot.ts';
 import type { Store } from './store/store.ts';
+import { chunksOf, Tally } from './tally.ts';
 import { Writer } from './writer.ts';
 
 export interface EngineOptions {
@@ -21,6 +23,9 @@ export interface EngineOptions {
   readonly protection: Protection;
   readonly onEvent: (event: EngineEvent) => void;
 }
+
+/** The most expiries that wait to be worked on. */
+const dueLimit = 5000;
 
 /** The most commands in a batch, so that no batch keeps the next callers waiting for long. */
 const batchLimit = 1000;
@@ -38,6 +43,7 @@ export class Engine {
   readonly #queue = new WorkQueue<Pending>((batch) => this.#work(batch), batchLimit);
   readonly #drift = new DriftWatch(() => this.#mend());
   #clockReading: ClockReading;
+  readonly #backend: Backend;
   readonly #reads: SharedRead<RuleState[]>;
   #drifts = 0;
   #stopping = false;
@@ -45,6 +51,7 @@ export class Engine {
   #retryAt = 0;
 
   private constructor(options: EngineOptions) {
+    this.#backend = options.backend;
     this.#reads = new SharedRead(() => everyState(options.backend.read([])));
     this.#clock = options.clock;
     this.#onEvent = options.onEvent;
@@ -62,16 +69,25 @@ export class Engine {
     const engine = new Engine(options);
     const { clock: earlier, intended } = await engine.#writer.load();
     await engine.#setClock(earlier === undefined ? 0 : stepSince(earlier, engine.#clockReading));
-    const repair = await engine.#writer.begin();
+    const repair = await engine.#writer.standing.begin();
     if (earlier?.bootId === options.clock.bootId) engine.#reportDrift(repair, intended.removed);
+    await engine.#expireDue();
     engine.#setAlarm();
     engine.#drift.start((disturbed) => options.backend.watch(disturbed));
     return engine;
   }
 
+  /** Takes out what has ended while nothing ran: a start gives no rule more time than it has. */
+  async #expireDue(): Promise<void> {
+    for (let due = this.#takeDue(); due.length > 0; due = this.#takeDue()) {
+      this.#queue.pushAll(due.map((rule) => this.#expiryOf(rule)));
+      await this.#queue.idle();
+    }
+  }
+
   /** How many rules stand. */
   get size(): number {
-    return this.#writer.size;
+    return this.#writer.standing.rules.size;
   }
 
   /** Why the kernel doesn't hold what it should; undefined when it does. */
@@ -85,11 +101,21 @@ export class Engine {
   }
 
   /**
-   * The rules in the kernel, with their counters.
+   * The rules in the kernel, of one chain or of all, with their counters, some at a time.
    * @throws RfwError `kernel-refused`, `kernel-unavailable`
    */
-  list(): Promise<RuleState[]> {
-    return this.#reads.next();
+  async *list(chain?: Chain): AsyncGenerator<readonly RuleState[]> {
+    if (this.#backend.marksItsOwn) {
+      yield* this.#backend.read(ofChain(this.#writer.standing.rules.newestFirst(), chain));
+      return;
+    }
+    const states = await this.#reads.next();
+    yield chain === undefined ? states : states.filter(({ spec }) => spec.chain === chain);
+  }
+
+  /** What rules have met so far, by chain and action. @throws RfwError as `list` */
+  totals(): Promise<readonly Total[]> {
+    return this.#backend.totals();
   }
 
   /**
@@ -102,12 +128,27 @@ export class Engine {
   }
 
   /**
+   * Puts and deletes many rules, in their order, a thousand at a time: whoever else asks for something meanwhile waits for one
+   * thousand at most. Those that are refused are counted, and the others go on.
+   * @throws RfwError `stopping`; what was done until then is enforced and durable
+   */
+  async submitAll(commands: Iterable<PutCommand | DeleteCommand>): Promise<Tally> {
+    const tally = new Tally();
+    for (const chunk of chunksOf(commands, batchLimit)) {
+      if (this.#stopping) throw stoppingError();
+      await new Promise<void>((resolve) => this.#queue.pushAll(tally.count(chunk, resolve)));
+      await nextTurn();
+    }
+    return tally;
+  }
+
+  /**
    * Sets the whitelist and the guard.
    * @returns the rules that had to go because they conflict with the whitelist
    * @throws RfwError as `submit`; the protection is then as it was
    */
   protect(protection: Protection): Promise<readonly Rule[]> {
-    return this.#alone(() => this.#writer.protect(protection));
+    return this.#alone(() => this.#writer.standing.protect(protection));
   }
 
   /**
@@ -116,7 +157,7 @@ export class Engine {
    * @throws RfwError as `submit`; all is then as it was
    */
   flush(): Promise<Flushed> {
-    return this.#alone(() => this.#writer.flush());
+    return this.#alone(() => this.#writer.standing.flush());
   }
 
   /** Runs a task between two batches. */
@@ -135,12 +176,16 @@ export class Engine {
     });
   }
 
-  /** Finishes what was submitted and takes nothing more. The rules stay enforced. */
-  async stop(): Promise<void> {
+  /**
+   * Finishes what was submitted and takes nothing more. The rules stay enforced.
+   * @returns what the next run can go on from, for `Store.close`
+   */
+  async stop(): Promise<Snapshot | undefined> {
     this.#stopping = true;
     this.#drift.stop();
     this.#alarm.stop();
     await this.#queue.idle();
+    return this.#writer.standing.snapshot();
   }
 
   #enqueue(command: RuleCommand): Promise<Outcome> {
@@ -172,7 +217,7 @@ export class Engine {
   }
 
   async #setClock(step: number): Promise<void> {
-    this.#clockReading = await this.#writer.moveExpiries(step);
+    this.#clockReading = await this.#writer.standing.moveExpiries(step);
     if (step !== 0) this.#onEvent({ kind: 'clock-set', milliseconds: step });
   }
 
@@ -190,7 +235,7 @@ export class Engine {
   /** Takes out what is due, follows the clock, tries to recover. What is due has to wait until the kernel is recovered. */
   #tick(): void {
     const clockWasSet = this.#clockWasSet();
-    const due = clockWasSet || this.degraded !== undefined ? [] : this.#alarm.takeDue();
+    const due = clockWasSet || this.degraded !== undefined ? [] : this.#takeDue();
     const retries = this.#writer.retryDelay !== undefined && performance.now() >= this.#retryAt;
     // One command each, so that a rule that the kernel doesn't let go keeps no other; pushed together, they share a batch.
     this.#queue.pushAll(due.map((rule) => this.#expiryOf(rule)));
@@ -199,12 +244,18 @@ export class Engine {
     else this.#keepAlarm();
   }
 
+  /** The rules whose time has come, not more than the queue takes: the others have their turn when those are gone. */
+  #takeDue(): Rule[] {
+    const places = this.#alarm.takeDue(Math.max(0, dueLimit - this.#queue.length));
+    return places.flatMap((seq) => this.#writer.standing.rules.at(seq) ?? []);
+  }
+
   /** Looks between two batches whether the kernel still holds the rules. A degraded engine doesn't have to: it tries again by itself. */
   #mend(): Promise<boolean> {
     return new Promise((resolve) => {
       this.#queue.run(async () => {
         if (this.degraded !== undefined) return resolve(true);
-        resolve(await this.#writer.mend());
+        resolve(await this.#writer.standing.mend());
         this.#setAlarm();
       });
     });
@@ -232,11 +283,23 @@ export class Engine {
     };
     return {
       command: { kind: 'expire', rule },
-      resolve: ({ status }) => status === 'not-due' && goOn(() => this.#writer.noteExpiry(rule)),
+      resolve: ({ status }) => status === 'not-due' && goOn(() => this.#writer.standing.noteExpiry(rule)),
       // The kernel or the disk refused: the rule still stands and its time is still up.
       reject: () => goOn(() => this.#alarm.postpone(rule)),
     };
   }
+}
+
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** The rules of one chain, or all. */
+function ofChain(rules: Iterable<RuleSpec>, chain: Chain | undefined): Iterable<RuleSpec> {
+  if (chain === undefined) return rules;
+  return {
+    *[Symbol.iterator]() {
+      for (const rule of rules) if (rule.chain === chain) yield rule;
+    },
+  };
 }
 
 function stoppingError(): RfwError {

@@ -182,6 +182,11 @@ export class FaultyStore implements Store {
     return this.#fault(this.appends)(() => this.#disk.append(mutations, guard));
   }
 
+  clear(): Promise<void> {
+    this.appended.push(-1);
+    return this.#fault(this.appends)(() => this.#disk.clear());
+  }
+
   moveExpiries(milliseconds: number, clock: ClockReading): Promise<void> {
     return (this.full ? isFull : passes)(() => this.#disk.moveExpiries(milliseconds, clock));
   }
@@ -194,8 +199,8 @@ export class FaultyStore implements Store {
     return (this.full ? isFull : passes)(() => this.#disk.setHolders(holders));
   }
 
-  close(): Promise<void> {
-    return this.#disk.close();
+  close(snapshot?: unknown): Promise<void> {
+    return this.#disk.close(snapshot);
   }
 
   heal(): void {

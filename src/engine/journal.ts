@@ -46,6 +46,12 @@ export class Journal {
     this.#owed = [];
   }
 
+  /** Records that there is no rule and no guard any more. @throws RfwError `store-failed` */
+  async clear(): Promise<void> {
+    await this.#store.clear();
+    this.#owed = [];
+  }
+
   /**
    * Puts off the record of rules that have expired. They are on disk with the instants at which they end, so a restart
    * honours those even if the record never comes.

@@ -1,7 +1,7 @@
 import type { PortGuard } from '../domain/guard.ts';
 import type { Rule } from '../domain/rule.ts';
 import { isOver, type Protection } from './decide.ts';
-import { Draft, RuleSet } from './ruleset.ts';
+import type { RuleSet } from './ruleset.ts';
 import type { Mutation } from './store/store.ts';
 
 /** What a protection makes of the rules. */
@@ -11,7 +11,8 @@ export interface Plan {
   readonly expired: readonly Rule[];
   /** Rules that conflict with the whitelist. */
   readonly displaced: readonly Rule[];
-  readonly remaining: RuleSet;
+  /** Oldest first. */
+  readonly remaining: Iterable<Rule>;
   readonly mutations: readonly Mutation[];
 }
 
@@ -29,13 +30,23 @@ export interface Flushed {
 export function planProtection(rules: RuleSet, protection: Protection, now: number): Plan {
   const expired: Rule[] = [];
   const displaced: Rule[] = [];
-  const remaining: Rule[] = [];
-  const draft = new Draft(rules);
+  const mutations: Mutation[] = [];
   for (const rule of rules.all()) {
-    const conflicts = protection.whitelist.conflict(rule) !== undefined;
-    const fate = isOver(rule, now) ? expired : conflicts ? displaced : remaining;
-    fate.push(rule);
-    if (fate !== remaining) draft.remove(rule);
+    const over = isOver(rule, now);
+    if (!over && protection.whitelist.conflict(rule) === undefined) continue;
+    (over ? expired : displaced).push(rule);
+    mutations.push({ kind: 'delete', rule });
   }
-  return { protection, expired, displaced, remaining: new RuleSet(remaining), mutations: draft.mutations() };
+  const gone = new Set(mutations.map(({ rule }) => rule.seq));
+  return { protection, expired, displaced, remaining: without(rules, gone), mutations };
+}
+
+/** The rules but for some, by their places in the order. */
+function without(rules: RuleSet, gone: ReadonlySet<number>): Iterable<Rule> {
+  if (gone.size === 0) return rules.all();
+  return {
+    *[Symbol.iterator]() {
+      for (const rule of rules.all()) if (!gone.has(rule.seq)) yield rule;
+    },
+  };
 }

@@ -26,6 +26,11 @@ export class WorkQueue<T> {
     this.#enqueue(items.map((item) => ({ item })));
   }
 
+  /** How many entries wait. */
+  get length(): number {
+    return this.#entries.length;
+  }
+
   /** Runs a task between two batches. It must not reject. */
   run(task: () => Promise<void>): void {
     this.#enqueue([{ task }]);

@@ -2,6 +2,7 @@ import { type Prefix, parsePrefix } from '../domain/address.ts';
 import { parseInterface } from '../domain/interface.ts';
 import { type Action, type Chain, type Rule, type RuleSpec, ruleKey, ruleSpec } from '../domain/rule.ts';
 import { parseWhitelist, type Whitelist } from '../domain/whitelist.ts';
+import type { Store, StoredState } from './store/store.ts';
 
 const side = (text: string): Prefix | 'any' => (text === 'any' ? text : parsePrefix(text));
 
@@ -31,4 +32,10 @@ export function dumped(...texts: readonly string[]): string {
 
 export function whitelist(...entries: readonly string[]): Whitelist {
   return parseWhitelist(entries.join('\n'), 'white.list');
+}
+
+/** What a store has, with its rules read. */
+export async function loaded(store: Store): Promise<StoredState & { readonly rules: readonly Rule[] }> {
+  const state = await store.load();
+  return { ...state, rules: [...state.rules] };
 }

@@ -1,102 +1,183 @@
-import type { Change } from '../backends/backend.ts';
-import { type Rule, type RuleKey, type RuleSpec, ruleKey } from '../domain/rule.ts';
+import { Column } from '../domain/column.ts';
+import type { Rule, RuleSpec } from '../domain/rule.ts';
+import { SpecTable, type SpecTableState } from '../domain/spec-table.ts';
 import type { Mutation } from './store/store.ts';
+import { Texts, type TextsState } from './texts.ts';
 
-/** All rules that stand, each tuple once, in the order in which they were put. */
+/** A rule set as plain values that the structured clone algorithm takes. */
+export interface RuleSetState {
+  readonly specs: SpecTableState;
+  readonly seqs: Float64Array;
+  readonly expiries: Float64Array;
+  readonly creations: Float64Array;
+  readonly origins: Uint32Array;
+  readonly comments: Uint32Array;
+  readonly texts: TextsState;
+}
+
+/** Rows that may be free, beside as many as are in use, before the table is closed up. */
+const looseRows = 10_000;
+
+/** When a rule ends that never does. */
+const never = Number.POSITIVE_INFINITY;
+
+/**
+ * All rules that stand, each tuple once, in the order in which they were put. They are columns of numbers, since a million
+ * of them as objects would take some hundred bytes each; what this gives out are objects made anew.
+ */
 export class RuleSet {
-  /** A Map keeps the order of insertion, and setting a key that is there doesn't move it. */
-  readonly #rules = new Map<RuleKey, Rule>();
+  readonly #specs: SpecTable;
+  /** Ascending with the rows, since every rule gets a higher one than those before. */
+  readonly #seqs: Column<Float64Array>;
+  readonly #expiries: Column<Float64Array>;
+  readonly #creations: Column<Float64Array>;
+  readonly #origins: Column<Uint32Array>;
+  readonly #comments: Column<Uint32Array>;
+  readonly #texts: Texts;
 
-  constructor(rules: Iterable<Rule> = []) {
-    for (const rule of rules) this.#rules.set(ruleKey(rule), rule);
+  /** @param rules oldest first */
+  constructor(rules: Iterable<Rule> = [], state?: RuleSetState) {
+    this.#specs = state ? SpecTable.from(state.specs) : new SpecTable();
+    this.#seqs = new Column(state?.seqs ?? new Float64Array());
+    this.#expiries = new Column(state?.expiries ?? new Float64Array());
+    this.#creations = new Column(state?.creations ?? new Float64Array());
+    this.#origins = new Column(state?.origins ?? new Uint32Array());
+    this.#comments = new Column(state?.comments ?? new Uint32Array());
+    this.#texts = state ? Texts.from(state.texts) : new Texts();
+    for (const rule of rules) this.#add(rule);
+  }
+
+  /** Takes over what `state` gave. */
+  static from(state: RuleSetState): RuleSet {
+    return new RuleSet([], state);
+  }
+
+  state(): RuleSetState {
+    const rows = this.#specs.rows;
+    return {
+      specs: this.#specs.state(),
+      seqs: this.#seqs.state(rows),
+      expiries: this.#expiries.state(rows),
+      creations: this.#creations.state(rows),
+      origins: this.#origins.state(rows),
+      comments: this.#comments.state(rows),
+      texts: this.#texts.state(),
+    };
   }
 
   get size(): number {
-    return this.#rules.size;
+    return this.#specs.size;
   }
 
-  get(key: RuleKey): Rule | undefined {
-    return this.#rules.get(key);
+  get(spec: RuleSpec): Rule | undefined {
+    const row = this.#specs.find(spec);
+    return row < 0 ? undefined : this.#rule(row);
   }
 
-  /** Oldest first. */
-  all(): Rule[] {
-    return [...this.#rules.values()];
+  /** The rule with this place in the order. */
+  at(seq: number): Rule | undefined {
+    const row = this.#firstRow(seq);
+    return this.#specs.has(row) && this.#seqs.get(row) === seq ? this.#rule(row) : undefined;
+  }
+
+  /** Oldest first. Can be gone through several times, while nothing changes. */
+  all(): Iterable<Rule> {
+    return { [Symbol.iterator]: () => this.#ascending() };
+  }
+
+  /** Newest first, even while rules come and go: those that stand when their turn comes. */
+  newestFirst(): Iterable<Rule> {
+    return { [Symbol.iterator]: () => this.#descending() };
+  }
+
+  /** Every instant at which a rule ends, in milliseconds since the epoch, and the place of the rule in the order. */
+  eachExpiry(visit: (expiresAt: number, seq: number) => void): void {
+    for (let row = this.#specs.next(0); row >= 0; row = this.#specs.next(row + 1)) {
+      const expiresAt = this.#expiries.get(row);
+      if (expiresAt !== never) visit(expiresAt, this.#seqs.get(row));
+    }
   }
 
   /** Takes over what a draft has changed. */
-  commit(draft: Draft): void {
-    for (const { kind, rule } of draft.mutations()) {
-      if (kind === 'delete') this.#rules.delete(ruleKey(rule));
-      else this.#rules.set(ruleKey(rule), rule);
+  commit(mutations: readonly Mutation[]): void {
+    for (const { kind, rule } of mutations) {
+      if (kind === 'delete') this.#remove(rule);
+      else if (kind === 'insert') this.#add(rule);
+      else this.#expiries.set(this.#specs.find(rule), rule.expiresAt ?? never);
     }
+    this.#tidy();
   }
 
   /** Moves every expiry by so many milliseconds. */
   moveExpiries(milliseconds: number): void {
-    for (const [key, rule] of this.#rules) {
-      if (rule.expiresAt !== null) this.#rules.set(key, { ...rule, expiresAt: rule.expiresAt + milliseconds });
+    for (let row = this.#specs.next(0); row >= 0; row = this.#specs.next(row + 1)) {
+      // What never ends still doesn't.
+      this.#expiries.set(row, this.#expiries.get(row) + milliseconds);
     }
   }
-}
 
-/** What a batch would change, over a rule set that stays as it is. Only the net effect on each tuple counts. */
-export class Draft {
-  readonly #base: RuleSet;
-  readonly #after = new Map<RuleKey, Rule | undefined>();
-  readonly #touched = new Set<RuleKey>();
-
-  constructor(base: RuleSet) {
-    this.#base = base;
+  #add(rule: Rule): void {
+    const row = this.#specs.add(rule);
+    this.#seqs.set(row, rule.seq);
+    this.#expiries.set(row, rule.expiresAt ?? never);
+    this.#creations.set(row, rule.createdAt);
+    this.#origins.set(row, this.#texts.use(rule.origin));
+    this.#comments.set(row, this.#texts.use(rule.comment));
   }
 
-  get(spec: RuleSpec): Rule | undefined {
-    const key = ruleKey(spec);
-    return this.#after.has(key) ? this.#after.get(key) : this.#base.get(key);
+  #remove(spec: RuleSpec): void {
+    const row = this.#specs.find(spec);
+    this.#texts.release(this.#origins.get(row));
+    this.#texts.release(this.#comments.get(row));
+    this.#specs.remove(row);
   }
 
-  /** Puts a new rule, or the same one with another expiry; which of the two, its `seq` says. */
-  set(rule: Rule): void {
-    this.#after.set(ruleKey(rule), rule);
-  }
-
-  /** Has the kernel asked whether it still holds a rule that was put again. */
-  touch(rule: Rule): void {
-    this.#touched.add(ruleKey(rule));
-  }
-
-  remove(spec: RuleSpec): void {
-    this.#after.set(ruleKey(spec), undefined);
-  }
-
-  /** The durable changes: deletions first, so that a tuple that left and came back is never there twice; then oldest first. */
-  mutations(): Mutation[] {
-    const deletions: Mutation[] = [];
-    const settings: Mutation[] = [];
-    for (const [key, after] of this.#after) {
-      const before = this.#base.get(key);
-      if (before !== undefined && before.seq !== after?.seq) deletions.push({ kind: 'delete', rule: before });
-      if (after === undefined) continue;
-      if (before?.seq !== after.seq) settings.push({ kind: 'insert', rule: after });
-      else if (before.expiresAt !== after.expiresAt) settings.push({ kind: 'expiry', rule: after });
+  #tidy(): void {
+    if (this.#specs.rows <= 2 * this.#specs.size + looseRows) return;
+    const oldRows = this.#specs.compact();
+    for (const column of [this.#seqs, this.#expiries, this.#creations, this.#origins, this.#comments]) {
+      column.reorder(oldRows);
     }
-    return [...deletions, ...settings.sort((a, b) => a.rule.seq - b.rule.seq)];
   }
 
-  /** The same, as a step for the kernel. */
-  change(): Change {
-    const mutations = this.mutations();
-    const of = (kind: Mutation['kind']): Rule[] => mutations.flatMap((m) => (m.kind === kind ? [m.rule] : []));
-    const refresh = [...this.#touched].flatMap((key) => {
-      const rule = this.#after.has(key) ? this.#after.get(key) : this.#base.get(key);
-      return rule !== undefined && this.#base.get(key)?.seq === rule.seq ? [rule] : [];
-    });
-    const stays = (rule: Rule): boolean => this.#base.get(ruleKey(rule))?.expiresAt === rule.expiresAt;
+  #rule(row: number): Rule {
+    const expiresAt = this.#expiries.get(row);
     return {
-      add: of('insert'),
-      remove: of('delete'),
-      refresh: refresh.filter(stays),
-      renew: refresh.filter((rule) => !stays(rule)),
+      ...this.#specs.spec(row),
+      seq: this.#seqs.get(row),
+      expiresAt: expiresAt === never ? null : expiresAt,
+      createdAt: this.#creations.get(row),
+      origin: this.#texts.at(this.#origins.get(row)),
+      comment: this.#texts.at(this.#comments.get(row)),
     };
+  }
+
+  *#ascending(): Generator<Rule> {
+    for (let row = this.#specs.next(0); row >= 0; row = this.#specs.next(row + 1)) yield this.#rule(row);
+  }
+
+  *#descending(): Generator<Rule> {
+    let below = Number.POSITIVE_INFINITY;
+    for (;;) {
+      // Looked for anew each time: rows move when the table is closed up.
+      let row = this.#firstRow(below) - 1;
+      while (row >= 0 && !this.#specs.has(row)) row--;
+      if (row < 0) return;
+      const rule = this.#rule(row);
+      yield rule;
+      below = rule.seq;
+    }
+  }
+
+  /** The first row whose rule has this place in the order, or a later one; a removed row keeps its place. */
+  #firstRow(seq: number): number {
+    let low = 0;
+    let high = this.#specs.rows;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#seqs.get(middle) < seq) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 }

@@ -60,6 +60,7 @@ export async function probed(variant: Variant, path: string = program(variant, 4
 export function stageOf(variant: Variant): Stage {
   return {
     backend: new IptablesBackend({ path: program(variant, 4), owner: newOwner() }),
+    ordered: true,
     listing: async () =>
       families.flatMap((family) =>
         ['INPUT', 'OUTPUT', 'FORWARD'].flatMap((chain) =>

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { everyState } from '../../backends/backend.ts';
 import { type OpenServer, openServer, type Question, sendRaw } from '../server.fixture.ts';
 
 let server: OpenServer;
@@ -8,7 +9,7 @@ beforeAll(async () => {
 afterAll(() => server.close());
 beforeEach(async () => {
   server.settings.nonRestful = false;
-  for (const { spec } of await server.engine.list()) {
+  for (const { spec } of await everyState(server.engine.list())) {
     await server.engine.submit({ kind: 'delete', spec, origin: 'test' });
   }
 });

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { everyState } from '../../backends/backend.ts';
 import { type Answer, type OpenServer, openServer } from '../server.fixture.ts';
 
 let server: OpenServer;
@@ -8,7 +9,7 @@ beforeAll(async () => {
 afterAll(() => server.close());
 beforeEach(async () => {
   Object.assign(server.settings, { nonRestful: false, defaultExpire: 0 });
-  for (const { spec } of await server.engine.list()) {
+  for (const { spec } of await everyState(server.engine.list())) {
     await server.engine.submit({ kind: 'delete', spec, origin: 'test' });
   }
 });

@@ -1,4 +1,6 @@
+import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { RuleState } from '../../backends/backend.ts';
 import { quote } from '../../domain/address.ts';
 import { RfwError } from '../../domain/errors.ts';
 import type { RuleSpec } from '../../domain/rule.ts';
@@ -78,10 +80,29 @@ function intention(method: string, query: Query): 'insert' | 'delete' {
   throw new RfwError('query-invalid', 'GET on a rule needs modify=insert or modify=delete');
 }
 
+/** So many rules are answered as a whole. */
+const fewRules = 1000;
+
+/** Answers page by page: a million rules are some 200 MB of text, which never are in memory as a whole. */
 async function list(reply: FastifyReply, { chain }: { chain?: RuleSpec['chain'] }, engine: Engine): Promise<void> {
-  const states = await engine.list();
-  const wanted = chain === undefined ? states : states.filter(({ spec }) => spec.chain === chain);
-  await reply.send(wanted.map(renderState));
+  const pages = engine.list(chain);
+  const first: RuleState[] = [];
+  for (let next = await pages.next(); !next.done; next = await pages.next()) {
+    first.push(...next.value);
+    if (first.length < fewRules) continue;
+    reply.type('application/json; charset=utf-8');
+    return void (await reply.send(Readable.from(rows(first, pages))));
+  }
+  await reply.send(first.map(renderState));
+}
+
+/** The text of a listing. Where the first rows are there, whatever goes wrong after them cuts the answer off. */
+async function* rows(first: readonly RuleState[], rest: AsyncIterable<readonly RuleState[]>): AsyncGenerator<string> {
+  const text = (page: readonly RuleState[]): string =>
+    page.map((state) => JSON.stringify(renderState(state))).join(',');
+  yield `[${text(first)}`;
+  for await (const page of rest) if (page.length > 0) yield `,${text(page)}`;
+  yield ']';
 }
 
 async function modify(

@@ -16,6 +16,7 @@ export class MemoryStore implements Store {
   #clock: ClockReading | undefined;
   #holders: readonly Holder[] = [];
   #closed = false;
+  #snapshot: unknown;
 
   async load(): Promise<StoredState> {
     return {
@@ -24,6 +25,7 @@ export class MemoryStore implements Store {
       intended: this.#intended,
       lastSeq: this.#lastSeq,
       clock: this.#clock,
+      snapshot: this.#snapshot,
     };
   }
 
@@ -40,6 +42,13 @@ export class MemoryStore implements Store {
       this.#lastSeq = Math.max(this.#lastSeq, rule.seq);
     }
     if (guard !== undefined) this.#guard = guard;
+    this.#intended = nothing;
+  }
+
+  async clear(): Promise<void> {
+    this.#requireOpen();
+    this.#rules.clear();
+    this.#guard = null;
     this.#intended = nothing;
   }
 
@@ -61,7 +70,8 @@ export class MemoryStore implements Store {
     this.#holders = holders;
   }
 
-  async close(): Promise<void> {
+  async close(snapshot?: unknown): Promise<void> {
+    this.#snapshot = structuredClone(snapshot);
     this.#closed = true;
   }
 

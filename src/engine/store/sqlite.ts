@@ -1,21 +1,11 @@
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { DatabaseSync, type DatabaseSyncInstance, type StatementSyncInstance } from '@photostructure/sqlite';
-import { type Prefix, parsePrefix } from '../../domain/address.ts';
+import type { DatabaseSyncInstance, StatementSyncInstance } from '@photostructure/sqlite';
 import { RfwError, reasonOf } from '../../domain/errors.ts';
 import type { PortGuard } from '../../domain/guard.ts';
-import { parseInterface } from '../../domain/interface.ts';
-import {
-  type Action,
-  actions,
-  type Chain,
-  chains,
-  formatSide,
-  type Rule,
-  type RuleSpec,
-  ruleSpec,
-} from '../../domain/rule.ts';
+import type { Rule } from '../../domain/rule.ts';
 import type { ClockReading } from '../clock.ts';
+import { asStoreError, lock, open, transaction } from './database.ts';
 import {
   formerHolder,
   type Holder,
@@ -27,15 +17,18 @@ import {
   storedHolder,
 } from './holder.ts';
 import { migrate } from './migrations.ts';
+import { type Row, readRule, readSpec, ruleColumns, specColumns } from './rows.ts';
+import { type Identity, identityOf, readSnapshot, writeSnapshot } from './snapshot-file.ts';
 import type { Intention, Mutation, Store, StoredState } from './store.ts';
-
-type Row = Readonly<Record<string, unknown>>;
 
 /**
  * The store of the daemon: `rfw.db` in the state folder, which an operator can open with `sqlite3` at any time.
  * WAL journal; a commit is on disk when it returns (synchronous=FULL).
  */
 export class SqliteStore implements Store {
+  readonly #folder: string;
+  /** What the database file was before it was opened. */
+  readonly #found: Identity | undefined;
   readonly #lock: DatabaseSyncInstance;
   readonly #db: DatabaseSyncInstance;
   /** A second connection, which doesn't wait for the disk: what it writes has to survive the process, not the machine. */
@@ -53,38 +46,50 @@ export class SqliteStore implements Store {
     } catch (error) {
       throw asStoreError(error, `Could not open the state folder ${folder}`);
     }
+    this.#folder = folder;
+    this.#found = identityOf(this.#file);
     try {
-      this.#db = open(join(folder, 'rfw.db'), 'FULL');
+      this.#db = open(this.#file, 'FULL');
       // Rules tell who asked for them.
-      chmodSync(join(folder, 'rfw.db'), 0o600);
+      if ((statSync(this.#file).mode & 0o777) !== 0o600) chmodSync(this.#file, 0o600);
       migrate(this.#db);
-      this.#notes = open(join(folder, 'rfw.db'), 'NORMAL');
+      this.#notes = open(this.#file, 'NORMAL');
     } catch (error) {
       this.#lock.close();
-      throw asStoreError(error, `Could not open ${join(folder, 'rfw.db')}`);
+      throw asStoreError(error, `Could not open ${this.#file}`);
     }
   }
 
   async load(): Promise<StoredState> {
     try {
-      const rows = this.#prepare('SELECT * FROM rules ORDER BY seq').all() as Row[];
+      const lastSeq = this.#readMeta<number>('last_seq') ?? 0;
       const intended = this.#prepare('SELECT * FROM intended').all() as Row[];
       const guards = this.#prepare('SELECT guard FROM intended_guards').all() as Row[];
       const stored = this.#readMeta<StoredGuard | null>('guard') ?? null;
       return {
-        rules: rows.map(readRule),
+        rules: { [Symbol.iterator]: () => this.#rules() },
         guard: stored === null ? null : readGuard(stored),
         intended: {
           rules: intended.filter((row) => row['removed'] === 0).map(readSpec),
           removed: intended.filter((row) => row['removed'] === 1).map(readSpec),
           guards: guards.map((row) => readGuard(JSON.parse(String(row['guard'])))),
         },
-        lastSeq: this.#readMeta<number>('last_seq') ?? 0,
+        lastSeq,
         clock: this.#readMeta<ClockReading>('clock'),
+        snapshot: readSnapshot(this.#folder, this.#found),
       };
     } catch (error) {
-      // What doesn't parse has been written by somebody else.
-      throw new RfwError('store-failed', `Could not read the stored rules: ${reasonOf(error)}`, { cause: error });
+      throw unreadable(error);
+    }
+  }
+
+  *#rules(): Generator<Rule> {
+    try {
+      // A statement of its own each time: two may be under way at once.
+      const rows = this.#db.prepare('SELECT * FROM rules ORDER BY seq').iterate() as Iterable<Row>;
+      for (const row of rows) yield readRule(row);
+    } catch (error) {
+      throw unreadable(error);
     }
   }
 
@@ -120,6 +125,13 @@ export class SqliteStore implements Store {
     });
   }
 
+  async clear(): Promise<void> {
+    transaction(this.#db, 'Could not delete the rules', () => {
+      for (const table of ['rules', 'intended', 'intended_guards']) this.#prepare(`DELETE FROM ${table}`).run();
+      this.#writeMeta('guard', null);
+    });
+  }
+
   async moveExpiries(milliseconds: number, clock: ClockReading): Promise<void> {
     transaction(this.#db, 'Could not store the new time', () => {
       if (milliseconds !== 0) {
@@ -145,12 +157,17 @@ export class SqliteStore implements Store {
     });
   }
 
-  async close(): Promise<void> {
+  async close(snapshot?: unknown): Promise<void> {
     this.#statements.clear();
     this.#notes.close();
     this.#checkpoint();
     this.#db.close();
+    if (snapshot !== undefined) writeSnapshot(this.#folder, identityOf(this.#file), snapshot);
     this.#lock.close();
+  }
+
+  get #file(): string {
+    return join(this.#folder, 'rfw.db');
   }
 
   /** Brings everything into the file itself, so that a copy of it alone is a backup. */
@@ -196,98 +213,7 @@ function prepared(
   return statement;
 }
 
-function open(file: string, synchronous: 'FULL' | 'NORMAL'): DatabaseSyncInstance {
-  const db = new DatabaseSync(file, { timeout: 2000 });
-  db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous};`);
-  return db;
-}
-
-/** Holds the folder by a lock that ends with the process, however it ends. */
-function lock(folder: string): DatabaseSyncInstance {
-  const db = new DatabaseSync(join(folder, 'rfw.lock'), { timeout: 0 });
-  try {
-    db.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE;');
-    return db;
-  } catch (error) {
-    db.close();
-    if (isBusy(error)) {
-      throw new RfwError(
-        'state-in-use',
-        `Another rfw is running with the state folder ${folder}: stop it, or set another state.dir`,
-      );
-    }
-    throw error;
-  }
-}
-
-/** SQLITE_BUSY of sqlite3.h. */
-function isBusy(error: unknown): boolean {
-  return error instanceof Error && 'errcode' in error && error.errcode === 5;
-}
-
-function transaction(db: DatabaseSyncInstance, failure: string, work: () => void): void {
-  try {
-    db.exec('BEGIN IMMEDIATE');
-    work();
-    db.exec('COMMIT');
-  } catch (error) {
-    rollBack(db);
-    throw asStoreError(error, failure);
-  }
-}
-
-function rollBack(db: DatabaseSyncInstance): void {
-  try {
-    db.exec('ROLLBACK');
-  } catch {
-    // A full disk has already rolled back; then there is no transaction to end.
-  }
-}
-
-function asStoreError(error: unknown, failure: string): RfwError {
-  if (error instanceof RfwError) return error;
-  return new RfwError('store-failed', `${failure}: ${reasonOf(error)}`, { cause: error });
-}
-
-type SpecColumns = [string, string, string, string, string, string];
-
-function specColumns(spec: RuleSpec): SpecColumns {
-  return [spec.action, spec.chain, spec.in, spec.out, formatSide(spec.source), formatSide(spec.destination)];
-}
-
-function ruleColumns(rule: Rule): [number, ...SpecColumns, number | null, number, string, string] {
-  return [rule.seq, ...specColumns(rule), rule.expiresAt, rule.createdAt, rule.origin, rule.comment];
-}
-
-function readSide(text: unknown): Prefix | 'any' {
-  return text === 'any' ? 'any' : parsePrefix(String(text));
-}
-
-function oneOf<T extends string>(values: readonly T[], text: unknown): T {
-  const value = values.find((candidate) => candidate === text);
-  if (value === undefined)
-    throw new RfwError('store-failed', `The stored rules hold ${String(text)}, which is none of ${values.join(', ')}`);
-  return value;
-}
-
-function readSpec(row: Row): RuleSpec {
-  return ruleSpec({
-    action: oneOf<Action>(actions, row['action']),
-    chain: oneOf<Chain>(chains, row['chain']),
-    in: parseInterface(String(row['in'])),
-    out: parseInterface(String(row['out'])),
-    source: readSide(row['source']),
-    destination: readSide(row['destination']),
-  });
-}
-
-function readRule(row: Row): Rule {
-  return {
-    ...readSpec(row),
-    seq: Number(row['seq']),
-    expiresAt: row['expires_at'] === null ? null : Number(row['expires_at']),
-    createdAt: Number(row['created_at']),
-    origin: String(row['origin']),
-    comment: String(row['comment']),
-  };
+/** What doesn't parse has been written by somebody else. */
+function unreadable(error: unknown): RfwError {
+  return new RfwError('store-failed', `Could not read the stored rules: ${reasonOf(error)}`, { cause: error });
 }

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parsePrefix } from '../../domain/address.ts';
 import type { PortGuard } from '../../domain/guard.ts';
 import type { Rule } from '../../domain/rule.ts';
-import { rule, spec } from '../rules.fixture.ts';
+import { loaded, rule, spec } from '../rules.fixture.ts';
 import type { Holder } from './holder.ts';
 import type { Intention, Mutation, Store } from './store.ts';
 
@@ -62,18 +62,18 @@ export function storeConformance(name: string, makeDisk: () => Promise<Disk>): v
     /** What the next daemon reads. */
     const reopened = async () => {
       store = await disk.open();
-      return store.load();
+      return loaded(store);
     };
 
     it('is empty at first', async () => {
       const empty = { rules: [], guard: null, intended: nothing, lastSeq: 0, clock: undefined };
-      expect(await store.load()).toEqual(empty);
+      expect(await loaded(store)).toEqual(empty);
       expect(await reopened()).toEqual(empty);
     });
 
     it('gives every rule back as it was, oldest first', async () => {
       await store.append(shapes.toReversed().map(insert));
-      expect((await store.load()).rules).toEqual(shapes);
+      expect((await loaded(store)).rules).toEqual(shapes);
       expect((await reopened()).rules).toEqual(shapes);
     });
 
@@ -197,7 +197,7 @@ export function storeConformance(name: string, makeDisk: () => Promise<Disk>): v
               await store.append(waiting);
               waiting = [];
               if (what === 'reopen') store = await disk.open();
-              expect((await store.load()).rules).toEqual(list);
+              expect((await loaded(store)).rules).toEqual(list);
             }
           }
         }),

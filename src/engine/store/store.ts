@@ -18,8 +18,10 @@ export interface Intention extends Leftovers {
 
 /** What an earlier run left. */
 export interface StoredState {
-  /** Oldest first. */
-  readonly rules: readonly Rule[];
+  /** Oldest first; read when it is gone through. */
+  readonly rules: Iterable<Rule>;
+  /** What the last run gave to `close`, when what is stored hasn't changed since. */
+  readonly snapshot?: unknown;
   /** The guard that was last in the kernel. */
   readonly guard: PortGuard | null;
   /** What was about to be changed in the kernel when the last run ended; whether it was is unknown. */
@@ -45,6 +47,8 @@ export interface Store {
    * disk when the promise resolves.
    */
   append(mutations: readonly Mutation[], guard?: PortGuard | null): Promise<void>;
+  /** Deletes all rules, the guard and what was intended, as one transaction. */
+  clear(): Promise<void>;
   /** Moves every expiry by so many milliseconds, because the wall clock was set by as much, and stores the reading. */
   moveExpiries(milliseconds: number, clock: ClockReading): Promise<void>;
   /**
@@ -54,5 +58,6 @@ export interface Store {
   holders(): Promise<readonly Holder[]>;
   /** Replaces them; it is on disk when the promise resolves. */
   setHolders(holders: readonly Holder[]): Promise<void>;
-  close(): Promise<void>;
+  /** @param snapshot what the next run may go on from, as long as nobody else changes what is stored meanwhile */
+  close(snapshot?: unknown): Promise<void>;
 }

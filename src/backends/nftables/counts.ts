@@ -1,0 +1,114 @@
+import type { RuleSpec } from '../../domain/rule.ts';
+import type { Connection } from '../../netlink/connection.ts';
+import { dump } from '../../netlink/dump.ts';
+import { NetlinkError } from '../../netlink/errno.ts';
+import { getElements, listCounters, listRules, read, readElements } from '../../netlink/nftables/commands.ts';
+import { ElementList } from '../../netlink/nftables/elements.ts';
+import { type ElementAttributes, object } from '../../netlink/nftables/objects.ts';
+import type { Total } from '../backend.ts';
+import { keyLengthOf } from './elements.ts';
+import { isPair, type Mirror } from './mirror.ts';
+import { type PairChain, type PairReading, readPairs } from './pairs.ts';
+import { type Count, elementPrefix } from './plan.ts';
+import type { ScopedSet } from './scoped-sets.ts';
+import { counted, rfwTable } from './table.ts';
+import { readTable } from './table-state.ts';
+
+export const nothingMet: Count = { packets: 0n, bytes: 0n };
+
+/** Elements asked for at once: their answers must fit into the receive buffer. */
+export const pageLength = 250;
+
+/**
+ * What rules have met, asked of the kernel element by element and never by a dump of a set. A rule whose element has left the
+ * kernel by itself is left out.
+ */
+export async function readCounts<S extends RuleSpec>(
+  connection: Connection,
+  mirror: Mirror,
+  specs: readonly S[],
+): Promise<Map<S, Count>> {
+  const bySet = new Map<ScopedSet, S[]>();
+  const byChain = new Map<PairChain, { readonly spec: S; readonly id: number }[]>();
+  for (const spec of specs) {
+    if (!mirror.has(spec)) continue;
+    const home = mirror.homeOf(spec);
+    if (isPair(home)) entry(byChain, home.chain).push({ spec, id: home.id });
+    else entry(bySet, home).push(spec);
+  }
+  const counts = new Map<S, Count>();
+  for (const [set, members] of bySet) {
+    for (let from = 0; from < members.length; from += pageLength) {
+      readElementCounts(connection, set, members.slice(from, from + pageLength), counts);
+    }
+  }
+  for (const [chain, members] of byChain) {
+    const readings = await readPairChain(chain);
+    for (const { spec, id } of members) counts.set(spec, sumOf(readings.filter((reading) => reading.id === id)));
+  }
+  return counts;
+}
+
+function entry<K, S>(map: Map<K, S[]>, key: K): S[] {
+  let list = map.get(key);
+  if (list === undefined) {
+    list = [];
+    map.set(key, list);
+  }
+  return list;
+}
+
+function readElementCounts<S extends RuleSpec>(
+  connection: Connection,
+  set: ScopedSet,
+  specs: readonly S[],
+  counts: Map<S, Count>,
+): void {
+  try {
+    const elements = requestElements(connection, set, specs);
+    // The kernel answers in the order of the question.
+    for (const [index, spec] of specs.entries()) counts.set(spec, countOf(elements[index]));
+  } catch (error) {
+    if (!(error instanceof NetlinkError) || error.code !== 'ENOENT') throw error;
+    // One has gone by itself, or was never there: each alone then.
+    if (specs.length > 1) for (const spec of specs) readElementCounts(connection, set, [spec], counts);
+  }
+}
+
+function requestElements(connection: Connection, set: ScopedSet, specs: readonly RuleSpec[]): ElementAttributes[] {
+  const list = new ElementList(keyLengthOf(set.scope.family), specs.length);
+  for (const spec of specs) {
+    const { family, value } = elementPrefix(spec);
+    list.add(family === 4 ? Number(value) : value);
+  }
+  return getElements(rfwTable, set.name, list).flatMap((message) => readElements(connection.request(message)));
+}
+
+function countOf(element: ElementAttributes | undefined): Count {
+  const expression = element?.expression;
+  if (expression?.name !== 'counter') return nothingMet;
+  const { packets = 0n, bytes = 0n } = expression.data;
+  return { packets, bytes };
+}
+
+/** What the kernel says of the rules of a chain of pairs. */
+export async function readPairChain({ name }: PairChain): Promise<PairReading[]> {
+  return readPairs(await dump(listRules(rfwTable, name)));
+}
+
+function sumOf(counts: readonly Count[]): Count {
+  return counts.reduce(
+    (sum, { packets, bytes }) => ({ packets: sum.packets + packets, bytes: sum.bytes + bytes }),
+    nothingMet,
+  );
+}
+
+/** The named counters of the table. */
+export async function readTotals(connection: Connection): Promise<Total[]> {
+  if (readTable(connection) === undefined) return [];
+  const counters = (await dump(listCounters(rfwTable))).map((reply) => read(object, reply));
+  return counters.flatMap(({ name = '', data }) => {
+    const what = counted.get(name);
+    return what === undefined ? [] : [{ ...what, packets: data?.packets ?? 0n, bytes: data?.bytes ?? 0n }];
+  });
+}

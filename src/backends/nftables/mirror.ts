@@ -1,0 +1,228 @@
+import { Column } from '../../domain/column.ts';
+import { RfwError } from '../../domain/errors.ts';
+import { type RuleSpec, ruleKey } from '../../domain/rule.ts';
+import type { Shape } from '../../domain/shape.ts';
+import { SpecTable, type SpecTableState } from '../../domain/spec-table.ts';
+import { type Pair, PairChains, type PairChainsState } from './pairs.ts';
+import { type ScopedSet, ScopedSets, type ScopedSetsState, scopeOfShape } from './scoped-sets.ts';
+import { Strata, type StrataState } from './strata.ts';
+
+/** Where a rule is in the kernel: an element of a set, or a rule of its own. */
+export type Home = ScopedSet | Pair;
+
+export function isPair(home: Home): home is Pair {
+  return 'handles' in home;
+}
+
+/** A rule that was taken out, so that it can be put back. */
+export interface Taken {
+  readonly spec: RuleSpec;
+  readonly home: Home;
+  readonly order: number;
+}
+
+export interface MirrorState {
+  readonly specs: SpecTableState;
+  readonly levels: Uint32Array;
+  readonly orders: Float64Array;
+  readonly lastOrder: number;
+  readonly strata: StrataState;
+  readonly sets: ScopedSetsState;
+  readonly pairs: PairChainsState;
+}
+
+/** Rows that may be free, beside as many as are in use, before the table is closed up. */
+const looseRows = 10_000;
+
+/**
+ * What the kernel holds of the rules, as this process put it there: each rule, its stratum, and the sets that makes. It is
+ * kept since a set of a million elements can't be read back.
+ */
+export class Mirror {
+  readonly #specs: SpecTable;
+  /** The stratum of each row. */
+  readonly #levels: Column<Uint32Array>;
+  /** When the rule of each row was put, counted: rows follow it but for those that were put back. */
+  readonly #orders: Column<Float64Array>;
+  #lastOrder: number;
+  readonly #strata: Strata;
+  readonly sets: ScopedSets;
+  readonly pairs: PairChains;
+  /** The sets of a shape by stratum: shapes are few, and their text is slow to make. */
+  #setsOf = new WeakMap<Shape, Map<number, ScopedSet>>();
+
+  private constructor(lastNumber: number, state?: MirrorState) {
+    this.#specs = state ? SpecTable.from(state.specs) : new SpecTable();
+    this.#levels = new Column(state?.levels ?? new Uint32Array());
+    this.#orders = new Column(state?.orders ?? new Float64Array());
+    this.#lastOrder = state?.lastOrder ?? 0;
+    this.#strata = state ? Strata.from(state.strata) : new Strata();
+    this.sets = state ? ScopedSets.from(state.sets) : new ScopedSets(lastNumber);
+    this.pairs = state ? PairChains.from(state.pairs) : new PairChains(lastNumber);
+  }
+
+  /** @param lastNumber the highest number of a set or chain that the kernel may hold already: new ones have higher ones */
+  static empty(lastNumber = 0): Mirror {
+    return new Mirror(lastNumber);
+  }
+
+  /** Takes over what `state` gave. */
+  static from(state: MirrorState): Mirror {
+    return new Mirror(0, state);
+  }
+
+  state(): MirrorState {
+    const rows = this.#specs.rows;
+    return {
+      specs: this.#specs.state(),
+      levels: this.#levels.state(rows),
+      orders: this.#orders.state(rows),
+      lastOrder: this.#lastOrder,
+      strata: this.#strata.state(),
+      sets: this.sets.state(),
+      pairs: this.pairs.state(),
+    };
+  }
+
+  /** How many rules there are. */
+  get size(): number {
+    return this.#specs.size;
+  }
+
+  /** The highest number of a set or chain so far. */
+  get lastNumber(): number {
+    return Math.max(this.sets.lastNumber, this.pairs.lastNumber);
+  }
+
+  has(spec: RuleSpec): boolean {
+    return this.#specs.find(spec) >= 0;
+  }
+
+  /** When the rule was put, among the others; -1 when there is no such rule. */
+  orderOf(spec: RuleSpec): number {
+    const row = this.#specs.find(spec);
+    return row < 0 ? -1 : this.#orders.get(row);
+  }
+
+  /** Where the rule is. @throws RfwError `kernel-refused` when it isn't there */
+  homeOf(spec: RuleSpec): Home {
+    return this.#homeAt(this.#rowOf(spec));
+  }
+
+  /** All rules, in no particular order. */
+  *specs(): Generator<RuleSpec> {
+    for (let row = this.#specs.next(0); row >= 0; row = this.#specs.next(row + 1)) yield this.#specs.spec(row);
+  }
+
+  /** Puts a rule above all others. @throws RfwError `kernel-refused` when it is there, `unsupported` */
+  put(spec: RuleSpec): Home {
+    if (this.#specs.find(spec) >= 0) throw new RfwError('kernel-refused', `Rule exists: ${ruleKey(spec)}`);
+    const stratum = this.#place(spec);
+    return this.#enter(spec, stratum, ++this.#lastOrder);
+  }
+
+  /** Takes back a `put`. */
+  unput(spec: RuleSpec): void {
+    this.take(spec);
+  }
+
+  /** Takes a rule out. @throws RfwError `kernel-refused` when it isn't there */
+  take(spec: RuleSpec): Taken {
+    const row = this.#rowOf(spec);
+    const home = this.#homeAt(row);
+    const order = this.#orders.get(row);
+    this.#strata.remove(spec, this.#levels.get(row));
+    if (isPair(home)) home.chain.pairs.delete(ruleKey(spec));
+    else home.count--;
+    this.#specs.remove(row);
+    return { spec, home, order };
+  }
+
+  /** Puts back what was taken out, where it was. */
+  untake({ spec, home, order }: Taken): void {
+    const stratum = stratumOf(home);
+    this.#strata.putBack(spec, stratum);
+    const row = this.#specs.add(spec);
+    this.#levels.set(row, stratum);
+    this.#orders.set(row, order);
+    if (isPair(home)) home.chain.pairs.set(ruleKey(spec), home);
+    else home.count++;
+  }
+
+  /** Lets go of sets and chains that hold nothing, once they are out of the kernel, and of rows that are free. */
+  tidy(): void {
+    this.sets.prune();
+    this.pairs.prune();
+    this.#setsOf = new WeakMap();
+    if (this.#specs.rows <= 2 * this.#specs.size + looseRows) return;
+    const oldRows = this.#specs.compact();
+    this.#levels.reorder(oldRows);
+    this.#orders.reorder(oldRows);
+  }
+
+  #rowOf(spec: RuleSpec): number {
+    const row = this.#specs.find(spec);
+    if (row < 0) throw new RfwError('kernel-refused', `No such rule: ${ruleKey(spec)}`);
+    return row;
+  }
+
+  #enter(spec: RuleSpec, stratum: number, order: number): Home {
+    const row = this.#specs.add(spec);
+    this.#levels.set(row, stratum);
+    this.#orders.set(row, order);
+    const shape = this.#specs.shape(this.#specs.shapeOf(row));
+    if (shape.other !== undefined) return this.pairs.add(spec, stratum);
+    const set = this.#setAt(shape, stratum);
+    set.count++;
+    return set;
+  }
+
+  #homeAt(row: number): Home {
+    const shape = this.#specs.shape(this.#specs.shapeOf(row));
+    const stratum = this.#levels.get(row);
+    return shape.other === undefined ? this.#setAt(shape, stratum) : this.pairs.get(this.#specs.spec(row), stratum);
+  }
+
+  #setAt(shape: Shape, stratum: number): ScopedSet {
+    let sets = this.#setsOf.get(shape);
+    if (sets === undefined) {
+      sets = new Map();
+      this.#setsOf.set(shape, sets);
+    }
+    const known = sets.get(stratum);
+    if (known !== undefined) return known;
+    const set = this.sets.at(scopeOfShape(shape), stratum);
+    sets.set(stratum, set);
+    return set;
+  }
+
+  /** The stratum of a new rule. Where the numbers have run out, since rules came and went, all get new ones. */
+  #place(spec: RuleSpec): number {
+    const stratum = this.#strata.place(spec);
+    if (stratum !== undefined) return stratum;
+    this.#relabel();
+    const again = this.#strata.place(spec);
+    if (again !== undefined) return again;
+    throw new RfwError('unsupported', 'Too many rules are stacked on each other here: delete some of them');
+  }
+
+  /** Numbers the strata in use densely, from 0. Their order stays, and so nothing changes for the kernel. */
+  #relabel(): void {
+    const used = new Set<number>();
+    for (const set of this.sets.all()) used.add(set.stratum);
+    for (const chain of this.pairs.all()) used.add(chain.stratum);
+    const dense = new Map([...used].sort((a, b) => a - b).map((stratum, index) => [stratum, index]));
+    const to = (stratum: number): number => dense.get(stratum) ?? 0;
+    this.#strata.relabel(to);
+    this.sets.relabel(to);
+    this.pairs.relabel(to);
+    this.#setsOf = new WeakMap();
+    for (let row = this.#specs.next(0); row >= 0; row = this.#specs.next(row + 1)) {
+      this.#levels.set(row, to(this.#levels.get(row)));
+    }
+  }
+}
+
+function stratumOf(home: Home): number {
+  return isPair(home) ? home.chain.stratum : home.stratum;
+}

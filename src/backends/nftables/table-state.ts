@@ -1,0 +1,64 @@
+import { chains as baseChains } from '../../domain/rule.ts';
+import type { Connection } from '../../netlink/connection.ts';
+import { dump } from '../../netlink/dump.ts';
+import { NetlinkError } from '../../netlink/errno.ts';
+import type { Message } from '../../netlink/message.ts';
+import {
+  deleteChain,
+  deleteSet,
+  flushChain,
+  getGeneration,
+  getTable,
+  listChains,
+  listSets,
+  read,
+} from '../../netlink/nftables/commands.ts';
+import { chain, generation, set, type TableAttributes, table } from '../../netlink/nftables/objects.ts';
+import { rfwTable } from './table.ts';
+
+/** What is known of rfw's table in the kernel; undefined when there is none. */
+export function readTable(connection: Connection): TableAttributes | undefined {
+  try {
+    const [reply] = connection.request(getTable(rfwTable));
+    return reply && read(table, reply);
+  } catch (error) {
+    if (error instanceof NetlinkError && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** The number of the ruleset in force, which every transaction of anybody in this network namespace raises. */
+export function readGeneration(connection: Connection): number {
+  const [reply] = connection.request(getGeneration());
+  return (reply && read(generation, reply).id) ?? 0;
+}
+
+/** The sets and chains, but for the base chains, that the table has. */
+export interface Contents {
+  readonly sets: readonly string[];
+  readonly chains: readonly string[];
+}
+
+export async function readContents(): Promise<Contents> {
+  const sets = (await dump(listSets(rfwTable))).map((reply) => read(set, reply).name ?? '');
+  const chains = (await dump(listChains('inet')))
+    .map((reply) => read(chain, reply))
+    .filter((found) => found.table === rfwTable.name)
+    .map((found) => found.name ?? '')
+    .filter((name) => !(baseChains as readonly string[]).includes(name));
+  return { sets, chains };
+}
+
+/** The highest number in the names of sets and chains that rfw numbers. */
+export function lastNumberOf({ sets, chains }: Contents): number {
+  return [...sets, ...chains].reduce((last, name) => Math.max(last, Number(/_(\d+)$/.exec(name)?.[1] ?? 0)), 0);
+}
+
+/** Takes sets and chains out, once no base chain refers to them. */
+export function withoutContents({ sets, chains }: Contents): Message[] {
+  return [
+    ...chains.map((name) => flushChain(rfwTable, name)),
+    ...chains.map((name) => deleteChain(rfwTable, name)),
+    ...sets.map((name) => deleteSet(rfwTable, name)),
+  ];
+}

@@ -1,0 +1,76 @@
+import type { Change } from '../backends/backend.ts';
+import { type Rule, type RuleKey, type RuleSpec, ruleKey } from '../domain/rule.ts';
+import type { RuleSet } from './ruleset.ts';
+import type { Mutation } from './store/store.ts';
+
+/** A tuple that a draft is about. */
+interface Entry {
+  /** The rule that stands. */
+  readonly before: Rule | undefined;
+  after: Rule | undefined;
+  /** Whether it was put again. */
+  touched: boolean;
+}
+
+/** What a batch would change, over a rule set that stays as it is. Only the net effect on each tuple counts. */
+export class Draft {
+  readonly #base: RuleSet;
+  readonly #entries = new Map<RuleKey, Entry>();
+
+  constructor(base: RuleSet) {
+    this.#base = base;
+  }
+
+  get(spec: RuleSpec): Rule | undefined {
+    return this.#entry(spec).after;
+  }
+
+  /** Puts a new rule, or the same one with another expiry; which of the two, its `seq` says. */
+  set(rule: Rule): void {
+    this.#entry(rule).after = rule;
+  }
+
+  /** Has the kernel asked whether it still holds a rule that was put again. */
+  touch(rule: Rule): void {
+    this.#entry(rule).touched = true;
+  }
+
+  remove(spec: RuleSpec): void {
+    this.#entry(spec).after = undefined;
+  }
+
+  /** The durable changes: deletions first, so that a tuple that left and came back is never there twice; then oldest first. */
+  mutations(): Mutation[] {
+    const deletions: Mutation[] = [];
+    const settings: Mutation[] = [];
+    for (const { before, after } of this.#entries.values()) {
+      if (before !== undefined && before.seq !== after?.seq) deletions.push({ kind: 'delete', rule: before });
+      if (after === undefined) continue;
+      if (before?.seq !== after.seq) settings.push({ kind: 'insert', rule: after });
+      else if (before.expiresAt !== after.expiresAt) settings.push({ kind: 'expiry', rule: after });
+    }
+    return [...deletions, ...settings.sort((a, b) => a.rule.seq - b.rule.seq)];
+  }
+
+  /** The same, as a step for the kernel. */
+  change(mutations: readonly Mutation[] = this.mutations()): Change {
+    const of = (kind: Mutation['kind']): Rule[] => mutations.flatMap((m) => (m.kind === kind ? [m.rule] : []));
+    const refresh: Rule[] = [];
+    const renew: Rule[] = [];
+    for (const { before, after, touched } of this.#entries.values()) {
+      if (!touched || before === undefined || before.seq !== after?.seq) continue;
+      (before.expiresAt === after.expiresAt ? refresh : renew).push(after);
+    }
+    return { add: of('insert'), remove: of('delete'), refresh, renew };
+  }
+
+  #entry(spec: RuleSpec): Entry {
+    const key = ruleKey(spec);
+    const known = this.#entries.get(key);
+    if (known !== undefined) return known;
+    const before = this.#base.get(spec);
+    const entry: Entry = { before, after: before, touched: false };
+    this.#entries.set(key, entry);
+    return entry;
+  }
+}

@@ -1,0 +1,224 @@
+import { type Backend, nothingRepaired, type Repair } from '../backends/backend.ts';
+import type { Rule } from '../domain/rule.ts';
+import { type Clock, type ClockReading, readClock } from './clock.ts';
+import { type Protection, protectionKey } from './decide.ts';
+import type { WriterEvent } from './events.ts';
+import type { ExpiryQueue } from './expiry.ts';
+import type { Journal } from './journal.ts';
+import { type Flushed, type Plan, planProtection } from './plan.ts';
+import { enforced, guardsOf, isDrift, nothingWanted, Reconciler } from './reconcile.ts';
+import { RuleSet } from './ruleset.ts';
+import type { Snapshot } from './snapshot.ts';
+import type { Mutation, StoredState } from './store/store.ts';
+
+export interface StandingOptions {
+  readonly backend: Backend;
+  readonly clock: Clock;
+  readonly protection: Protection;
+  /** Kept in step with the rules that stand. */
+  readonly expiries: ExpiryQueue;
+  readonly onEvent: (event: WriterEvent) => void;
+}
+
+/**
+ * What should stand: the rules and what protects from them. Brings kernel and disk to it as a whole, at the start, for another
+ * protection, and after whatever went wrong.
+ */
+export class Standing {
+  readonly reconciler: Reconciler;
+  readonly #backend: Backend;
+  readonly #journal: Journal;
+  readonly #clock: Clock;
+  readonly #expiries: ExpiryQueue;
+  readonly #onEvent: (event: WriterEvent) => void;
+  #rules = new RuleSet();
+  #protection: Protection;
+  /** Whether nothing is to be in the kernel, no guard either, until there is a rule again or another protection. */
+  #flushed = false;
+  /** What the run before has handed over, until the start is done. */
+  #snapshot: Snapshot | undefined;
+
+  constructor({ backend, clock, protection, expiries, onEvent }: StandingOptions, journal: Journal) {
+    this.reconciler = new Reconciler(backend);
+    this.#backend = backend;
+    this.#journal = journal;
+    this.#clock = clock;
+    this.#protection = protection;
+    this.#expiries = expiries;
+    this.#onEvent = onEvent;
+  }
+
+  get rules(): RuleSet {
+    return this.#rules;
+  }
+
+  get protection(): Protection {
+    return this.#protection;
+  }
+
+  /** Whether nothing at all is to be in the kernel. */
+  get flushed(): boolean {
+    return this.#flushed;
+  }
+
+  /** Takes over what is stored. */
+  load({ rules, intended, guard, snapshot }: StoredState): void {
+    // Only an engine of this version has handed it to the store.
+    this.#snapshot = snapshot as Snapshot | undefined;
+    this.#rules = this.#snapshot === undefined ? new RuleSet(rules) : RuleSet.from(this.#snapshot.rules);
+    this.reconciler.expect(intended);
+    this.reconciler.expect({ guards: guard === null ? [] : [guard] });
+  }
+
+  /** What the next run can go on from. */
+  snapshot(): Snapshot | undefined {
+    if (this.reconciler.degraded !== undefined || this.#flushed || this.#journal.owes) return undefined;
+    return { rules: this.#rules.state(), memory: this.#backend.memory(), protection: protectionKey(this.#protection) };
+  }
+
+  /** Follows what kernel and disk have taken. */
+  commit(mutations: readonly Mutation[]): void {
+    this.#rules.commit(mutations);
+    for (const { kind, rule } of mutations) if (kind !== 'delete') this.#expiries.add(rule);
+    // Rules that went or got another expiry have left entries behind.
+    if (this.#expiries.size > 2 * this.#rules.size + 1000) this.#expiries.rebuild(this.#rules);
+  }
+
+  /** Notes the expiry of a rule that wasn't due after all, unless it is gone. */
+  noteExpiry(rule: Rule): void {
+    const standing = this.#rules.get(rule);
+    if (standing?.seq === rule.seq) this.#expiries.add(standing);
+  }
+
+  /** Moves the expiries by as much as the wall clock was set, and stores how the clocks stand now. */
+  async moveExpiries(milliseconds: number): Promise<ClockReading> {
+    const reading = readClock(this.#clock);
+    await this.#journal.moveExpiries(milliseconds, reading);
+    this.#rules.moveExpiries(milliseconds);
+    this.#expiries.rebuild(this.#rules);
+    return reading;
+  }
+
+  /**
+   * Brings the kernel to the rules that were loaded, but for those that are over or conflict with the whitelist. When that
+   * fails nothing is brought back: what stood before this run isn't known.
+   */
+  async begin(): Promise<Repair> {
+    if (await this.#resume()) return nothingRepaired;
+    const plan = this.#plan(this.#protection);
+    const repair = await this.#bring(plan);
+    this.#adopt(plan);
+    return repair;
+  }
+
+  /** Goes on where the run before has stopped, when the kernel still holds just what that has left. */
+  async #resume(): Promise<boolean> {
+    const snapshot = this.#snapshot;
+    this.#snapshot = undefined;
+    if (snapshot?.memory === undefined || snapshot.protection !== protectionKey(this.#protection)) return false;
+    const desired = { rules: this.#rules.all(), ...enforced(this.#protection), stale: this.reconciler.strays };
+    if (!(await this.#backend.resume(snapshot.memory, desired))) return false;
+    this.#expiries.rebuild(this.#rules);
+    return true;
+  }
+
+  /** Brings the kernel to another protection. On failure the former one is back. @returns the rules that conflict with it */
+  async protect(protection: Protection): Promise<readonly Rule[]> {
+    const plan = this.#plan(protection);
+    let repair: Repair;
+    try {
+      repair = await this.#bring(plan);
+    } catch (error) {
+      this.reconciler.expect({ guards: guardsOf(protection) });
+      await this.restore();
+      throw error;
+    }
+    this.#adopt(plan);
+    if (repair.missing.length + repair.moved > 0) this.#onEvent({ kind: 'drift', repair });
+    return plan.displaced;
+  }
+
+  /**
+   * Takes everything out of the kernel, guard and whitelist too, and all rules out of the store. On failure all is as it was.
+   */
+  async flush(): Promise<Flushed> {
+    const { size } = this.#rules;
+    if (!this.#backend.marksItsOwn) {
+      this.reconciler.expect({ rules: [...this.#rules.all()], guards: guardsOf(this.#protection) });
+    }
+    let removed: readonly string[];
+    try {
+      removed = await this.#watched(() => this.reconciler.clear());
+      await this.#journal.clear();
+    } catch (error) {
+      await this.restore();
+      throw error;
+    }
+    this.#flushed = true;
+    this.#rules = new RuleSet();
+    this.#expiries.rebuild(this.#rules);
+    this.#onEvent({ kind: 'flushed', rules: size });
+    return { removed, rules: size, guard: this.#protection.guard };
+  }
+
+  /** Brings the kernel back to the rules that stand; undefined when it can't be. */
+  restore(): Promise<Repair | undefined> {
+    const standing = { rules: this.#rules.all(), ...enforced(this.#protection) };
+    return this.#watched(() => this.reconciler.restore(this.#flushed ? nothingWanted : standing));
+  }
+
+  /** Whether the kernel holds the rules that stand. */
+  holds(): Promise<boolean> {
+    return this.reconciler.holds({ rules: this.#rules.all(), ...enforced(this.#protection) });
+  }
+
+  /** Brings the kernel back if it doesn't hold the rules that stand any more. @returns whether it did hold them */
+  async mend(): Promise<boolean> {
+    if (this.#flushed) return true;
+    const intact = await this.holds();
+    if (!intact) this.reportDrift(await this.restore());
+    return intact;
+  }
+
+  reportDrift(repair: Repair | undefined): void {
+    if (repair !== undefined && isDrift(repair)) this.#onEvent({ kind: 'drift', repair });
+  }
+
+  #plan(protection: Protection): Plan {
+    return planProtection(this.#rules, protection, this.#clock.wall());
+  }
+
+  /** Enforces and stores a plan. */
+  async #bring({ protection, expired, displaced, remaining, mutations }: Plan): Promise<Repair> {
+    this.reconciler.expect({ rules: [...expired, ...displaced], guards: guardsOf(this.#protection) });
+    const { rules, guards } = this.reconciler.strays;
+    const leftovers = { rules, guards: [...guards, ...guardsOf(protection)] };
+    if (!this.#backend.marksItsOwn) {
+      await this.#journal.intend({ add: [], remove: [...expired, ...displaced] }, leftovers);
+    }
+    const repair = await this.#watched(() => this.reconciler.bring({ rules: remaining, ...enforced(protection) }));
+    await this.#journal.append(mutations, protection.guard);
+    return repair;
+  }
+
+  #adopt({ protection, expired, displaced, mutations }: Plan): void {
+    this.#protection = protection;
+    this.#flushed = false;
+    this.#rules.commit(mutations);
+    this.#expiries.rebuild(this.#rules);
+    for (const rule of expired) this.#onEvent({ kind: 'expired', rule });
+    for (const rule of displaced) this.#onEvent({ kind: 'displaced', rule });
+  }
+
+  /** Says so when something brings the engine out of order or back into it. */
+  async #watched<T>(reconcile: () => Promise<T>): Promise<T> {
+    const before = this.reconciler.degraded;
+    try {
+      return await reconcile();
+    } finally {
+      const after = this.reconciler.degraded;
+      if (after !== undefined && before === undefined) this.#onEvent({ kind: 'degraded', reason: after });
+      if (after === undefined && before !== undefined) this.#onEvent({ kind: 'recovered' });
+    }
+  }
+}

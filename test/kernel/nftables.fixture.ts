@@ -1,0 +1,124 @@
+import { execFileSync } from 'node:child_process';
+import type { Stage } from '../../src/backends/backend.conformance.ts';
+import { listing } from '../../src/backends/listing.fixture.ts';
+import { NftablesBackend, type NftablesOptions } from '../../src/backends/nftables/nftables.ts';
+import { guard } from '../../src/backends/rule.fixture.ts';
+import type { PortGuard } from '../../src/domain/guard.ts';
+import { nft } from './netlink.fixture.ts';
+
+export const plain: NftablesOptions = { counters: true, rejectTcpWithReset: false };
+
+/** A statement, a set or an element as nft prints it. */
+type Json = Readonly<Record<string, unknown>>;
+
+/** rfw's table as nft prints it. */
+export function listedTable(): { readonly sets: Map<string, Json>; readonly rules: Json[] } {
+  const text = execFileSync('nft', ['-j', 'list', 'ruleset'], { encoding: 'utf8', maxBuffer: 1 << 28 });
+  const { nftables } = JSON.parse(text) as { nftables: Json[] };
+  const own = (kind: string): Json[] =>
+    nftables.flatMap((entry) => {
+      const object = entry[kind] as Json | undefined;
+      return object?.['table'] === 'rfw' && object['family'] === 'inet' ? [object] : [];
+    });
+  return { sets: new Map(own('set').map((set) => [String(set['name']), set])), rules: own('rule') };
+}
+
+/** The prefix that nft prints for an element, a single address or a match: `10.0.0.0/24`. */
+function prefixText(value: unknown): string {
+  if (typeof value === 'string') return `${value}/${value.includes(':') ? 128 : 32}`;
+  const json = value as Json;
+  if (json['elem']) return prefixText((json['elem'] as Json)['val']);
+  const { addr, len } = json['prefix'] as { addr: string; len: number };
+  return `${addr}/${len}`;
+}
+
+function elementsOf(set: Json | undefined): string[] {
+  return ((set?.['elem'] ?? []) as unknown[]).map(prefixText);
+}
+
+/** The rule keys and the guard that the table holds, in the order in which a packet meets them; of a set in any order. */
+export function heldRules(): { readonly keys: string[]; readonly guard: PortGuard | null } {
+  const { sets, rules } = listedTable();
+  let port = 0;
+  const keysOf = (rule: Json, chain = String(rule['chain'])): string[] => {
+    const statements = rule['expr'] as Json[];
+    const matches = statements.flatMap((statement) => (statement['match'] ? [statement['match'] as Json] : []));
+    const right = (field: string): unknown => matches.find((match) => fieldOf(match) === field)?.['right'];
+    const chosen = right('dport') ?? right('sport');
+    if (chosen !== undefined) {
+      port = Number(chosen);
+      return [];
+    }
+    const jump = statements.find((statement) => 'jump' in statement)?.['jump'] as Json | undefined;
+    if (jump) {
+      const target = rules.filter((candidate) => candidate['chain'] === jump['target']);
+      return target.flatMap((candidate) => keysOf(candidate, chain));
+    }
+    const action = statements
+      .flatMap((statement) => Object.keys(statement))
+      .find((name) => /^(drop|accept|reject)$/.test(name));
+    if (action === undefined) return [];
+    const side = (field: string): string[] => {
+      const value = right(field);
+      if (value === undefined) return ['any'];
+      if (typeof value === 'string' && value.startsWith('@')) return elementsOf(sets.get(value.slice(1)));
+      return [prefixText(value)];
+    };
+    const name = (field: string): string => String(right(field) ?? 'any').replace(/\*$/, '+');
+    return side('saddr').flatMap((source) =>
+      side('daddr').map((destination) =>
+        [action, chain, name('iifname'), name('oifname'), source, destination].join(' '),
+      ),
+    );
+  };
+  const keys = ['input', 'output', 'forward'].flatMap((chain) =>
+    rules.filter((rule) => rule['chain'] === chain).flatMap((rule) => keysOf(rule)),
+  );
+  const allowed = ['guard_ip4', 'guard_ip6'].flatMap((name) => elementsOf(sets.get(name)));
+  return { keys, guard: port === 0 ? null : guard(port, ...allowed) };
+}
+
+function fieldOf(match: Json): string {
+  const left = match['left'] as { payload?: { field: string }; meta?: { key: string } };
+  return left.payload?.field ?? left.meta?.key ?? '?';
+}
+
+/** Takes out all tables, an owned one too: it has lost its owner when the backend is closed. */
+export function clearTables(): void {
+  nft('flush ruleset');
+}
+
+const open: NftablesBackend[] = [];
+
+/** A backend that `closeAll` closes. */
+export function made(options: Partial<NftablesOptions> = {}): NftablesBackend {
+  const backend = new NftablesBackend({ ...plain, ...options });
+  open.push(backend);
+  return backend;
+}
+
+export async function probed(options: Partial<NftablesOptions> = {}): Promise<NftablesBackend> {
+  const backend = made(options);
+  await backend.probe();
+  return backend;
+}
+
+export function closeAll(): void {
+  for (const backend of open.splice(0)) backend.close();
+}
+
+/** A fresh backend, brought to an empty state, and nothing else in nf_tables. */
+export async function stageOf(options: Partial<NftablesOptions> = {}): Promise<Stage> {
+  closeAll();
+  clearTables();
+  const backend = await probed(options);
+  await backend.replace({ rules: [], guard: null, whitelist: [], stale: { rules: [], guards: [] } });
+  return {
+    backend,
+    ordered: false,
+    listing: async () => {
+      const { keys, guard } = heldRules();
+      return listing(keys.reverse(), guard);
+    },
+  };
+}
