@@ -19,6 +19,8 @@ export interface EngineOptions {
   readonly clock: Clock;
   readonly protection: Protection;
   readonly onEvent: (event: EngineEvent) => void;
+  /** Whether the rules are only now brought into this backend, so that it isn't anybody's doing when they are missing. */
+  readonly moving?: boolean;
 }
 
 /** The most commands in a batch, so that no batch keeps the next callers waiting for long. */
@@ -60,7 +62,8 @@ export class Engine {
     const { clock: earlier, intended } = await engine.#writer.load();
     await engine.#setClock(earlier === undefined ? 0 : stepSince(earlier, engine.#clockReading));
     const repair = await engine.#writer.begin();
-    if (earlier?.bootId === options.clock.bootId) reportDrift(repair, intended.removed, options.onEvent);
+    const wasFilled = earlier?.bootId === options.clock.bootId && options.moving !== true;
+    if (wasFilled) reportDrift(repair, intended.removed, options.onEvent);
     engine.#setAlarm();
     return engine;
   }

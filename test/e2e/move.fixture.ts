@@ -69,6 +69,7 @@ export function moves(makeFrom: (namespace: string) => Place, makeTo: (namespace
         expect(daemon.stdout).toContain('  rules     3, ');
         expect((await daemon.put(`/drop/input/any/${clientAddress}`)).status).toBe('exists');
       }
+      expect(daemon.log).not.toContain('Drift');
       const milliseconds = performance.now() - began;
       const { sent, answered } = await stream.stop();
       // One every 20 ms, or somewhat less often on a busy machine.
