@@ -88,7 +88,9 @@ export class Daemon {
       const protection = protectionOf(settings);
       const holders = await Holders.record(chosen.backend, store, settings.config, systemClock.bootId);
       recorded.resolve(holders);
-      const engine = await Engine.start({ backend: chosen.backend, store, clock: systemClock, protection, onEvent });
+      const { moving } = holders;
+      const { backend } = chosen;
+      const engine = await Engine.start({ backend, store, clock: systemClock, protection, onEvent, moving });
       // While both are filled nothing is answered: what is deleted now would still be in the former one.
       await emptyFormer(log, holders, engine.size);
       ready.resolve(engine);

@@ -116,10 +116,15 @@ export class Holders {
     return this.#current;
   }
 
+  /** Whether the rules aren't yet, or not only, in the current one. */
+  get moving(): boolean {
+    const { rules, guards } = this.#current.leftovers;
+    return this.#former.length + rules.length + guards.length > 0;
+  }
+
   /** Takes everything out of the former ones, and forgets those that are empty. @throws RfwError `store-failed` */
   async emptyFormer(): Promise<readonly Emptied[]> {
-    const strays = this.#current.leftovers;
-    if (this.#former.length + strays.rules.length + strays.guards.length === 0) return [];
+    if (!this.moving) return [];
     const emptied: Emptied[] = [];
     for (const holder of this.#former) {
       try {

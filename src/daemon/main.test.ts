@@ -50,6 +50,7 @@ describe('rfw', () => {
       '-v',
       '--backend',
       '--check',
+      '--flush',
       '--init',
       '--version',
     ])
@@ -103,6 +104,25 @@ describe('rfw', () => {
     expect([status, err]).toEqual([0, '']);
     expect(out).toContain('are correct. A start would\n  listen on http://127.0.0.1:');
     expect(existsSync(folder.at('state'))).toBe(false);
+  });
+
+  it('--flush says what it removed, line by line, from a daemon that runs and from one that has ended', async () => {
+    const folder = makeFolder();
+    const port = await freePort();
+    const daemon = await serve(folder, port);
+    await put(port, '/drop/input/any/203.0.113.7');
+    const flush = (): Promise<Ended> => once('--flush', '-f', folder.at('rfw.conf'));
+    const deleted = 'Deleted 1 stored rule: no start brings them back';
+    expect(await flush()).toEqual({
+      status: 0,
+      out: `Removed drop input any any 203.0.113.7/32 any\n${deleted}\n`,
+      err: '',
+    });
+    await put(port, '/drop/input/any/203.0.113.7');
+    daemon.child.kill('SIGTERM');
+    await daemon.exit;
+    expect(await flush()).toEqual({ status: 0, out: `Nothing of rfw was in the kernel\n${deleted}\n`, err: '' });
+    expect(await flush()).toEqual({ status: 0, out: 'Nothing of rfw was in the kernel\n', err: '' });
   });
 
   it('without the right to change the firewall ends with status 1 and one line, and makes nothing', async () => {

@@ -229,6 +229,14 @@ describe('a start', () => {
     expect(host.happened).toEqual([]);
   });
 
+  it('that brings the rules into another kernel calls nothing drift', async () => {
+    const host = await tampered();
+    await host.crash();
+    await host.start(protection(['192.0.2.9']), true);
+    expect(host.backend.dump()).toBe(whole);
+    expect(host.happened).toEqual([]);
+  });
+
   it('with everything in place changes nothing and says nothing', async () => {
     const host = await Host.running(new LiteralBackend(['ssh']));
     await host.put('10.0.0.1');

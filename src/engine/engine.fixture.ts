@@ -77,11 +77,12 @@ export class Host {
     return host;
   }
 
-  async start(protection: Protection = unprotected): Promise<void> {
+  /** @param moving whether the kernel is another than the one that the disk is about */
+  async start(protection: Protection = unprotected, moving = false): Promise<void> {
     const { backend, store, bootId } = this;
     const clock: Clock = { wall: () => Date.now(), uptime: () => performance.now(), bootId };
     const onEvent = (event: EngineEvent): void => void this.events.push(event);
-    this.#engine = await Engine.start({ backend, store, clock, protection, onEvent });
+    this.#engine = await Engine.start({ backend, store, clock, protection, onEvent, moving });
   }
 
   get engine(): Engine {

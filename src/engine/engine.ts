@@ -22,6 +22,8 @@ export interface EngineOptions {
   readonly clock: Clock;
   readonly protection: Protection;
   readonly onEvent: (event: EngineEvent) => void;
+  /** Whether the rules are only now brought into this backend, so that it isn't anybody's doing when they are missing. */
+  readonly moving?: boolean;
 }
 
 /** The most expiries that wait to be worked on. */
@@ -70,7 +72,8 @@ export class Engine {
     const { clock: earlier, intended } = await engine.#writer.load();
     await engine.#setClock(earlier === undefined ? 0 : stepSince(earlier, engine.#clockReading));
     const repair = await engine.#writer.standing.begin();
-    if (earlier?.bootId === options.clock.bootId) engine.#reportDrift(repair, intended.removed);
+    const wasFilled = earlier?.bootId === options.clock.bootId && options.moving !== true;
+    if (wasFilled) engine.#reportDrift(repair, intended.removed);
     await engine.#expireDue();
     engine.#setAlarm();
     engine.#drift.start((disturbed) => options.backend.watch(disturbed));

@@ -76,6 +76,20 @@ describe('a start that can not be', () => {
     expect(existsSync(daemon.stateDir)).toBe(false);
   });
 
+  it('says of every backend why it does not work, when none does', async () => {
+    const empty = program.fresh('empty');
+    mkdirSync(empty);
+    // In a user namespace of its own root has every right but those over the network of the test.
+    const hide = ['unshare', '--user', '--map-root-user', '--mount', 'sh', '-c'];
+    const daemon = makeDaemon();
+    const { code, stderr } = await daemon.fail([...hide, `mount --bind ${empty} /usr/sbin && exec "$@"`, 'sh']);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      /^rfw: No backend works on this host\. iptables does not work here: Could not find iptables.*; nftables does not work here: /,
+    );
+    expect(existsSync(daemon.stateDir)).toBe(false);
+  });
+
   it('refuses a second daemon on the same state, and leaves the first alone', async () => {
     const first = makeDaemon();
     await first.start();

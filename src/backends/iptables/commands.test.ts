@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
@@ -101,10 +101,19 @@ describe('findCommands', () => {
   it('takes the programs beside iptables, of the same variant', () => {
     for (const name of ['iptables-legacy', 'iptables-legacy-save', 'iptables-legacy-restore']) script(name, 'exit 0');
     expect(findCommands(join(folder, 'iptables-legacy'))).toEqual({
+      path: join(folder, 'iptables-legacy'),
       version: [join(folder, 'iptables-legacy'), '--version'],
       save: { 4: [join(folder, 'iptables-legacy-save')], 6: [join(folder, 'ip6tables-legacy-save')] },
       restore: { 4: [join(folder, 'iptables-legacy-restore')], 6: [join(folder, 'ip6tables-legacy-restore')] },
     });
+  });
+
+  it('follows links to the program that is all of iptables, so that it stays the same when they lead elsewhere', () => {
+    const multi = script('xtables-nft-multi', 'exit 0');
+    symlinkSync(multi, join(folder, 'fw'));
+    const commands = findCommands(join(folder, 'fw'));
+    expect(commands.path).toBe(multi);
+    expect(findCommands(multi)).toEqual(commands);
   });
 
   it('says which program is missing beside it', () => {

@@ -14,13 +14,11 @@ import {
   type Total,
 } from '../backend.ts';
 import { type Commands, findCommands, rehearse, restore, run, save } from './commands.ts';
-import { guardLines, type Line, parseSave, ruleLine, type SavedLine } from './line.ts';
+import { guardLines, parseSave, ruleLine, type SavedLine } from './line.ts';
 import { waitForOrphans } from './orphans.ts';
 import { planRepair, planUndo } from './repair.ts';
 import { watchRules } from './rules-watch.ts';
-
-const tableChains = ['INPUT', 'OUTPUT', 'FORWARD'] as const;
-type TableChain = (typeof tableChains)[number];
+import { inChain, staleKeys, tableChains, wantedLines } from './wanted.ts';
 
 /** How often a repair is looked over when another program keeps changing the chain under it. */
 const repairAttempts = 5;
@@ -299,25 +297,4 @@ export class IptablesBackend implements Backend {
 
 function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, number) => total + number, 0);
-}
-
-function inChain<L extends Line>(lines: readonly L[], chain: TableChain): L[] {
-  return lines.filter((line) => line.chain === chain);
-}
-
-/** rfw's lines of one chain, top to bottom: the guard, then the rules, newest first. */
-function wantedLines(desired: Desired, family: Family, chain: TableChain): Line[] {
-  const rules = Array.from(desired.rules)
-    .filter((rule) => rule.chain.toUpperCase() === chain && familyOf(rule) === family)
-    .map((rule) => ruleLine(rule, family));
-  const guard = chain === 'FORWARD' ? [] : guardLines(desired.guard, family, chain);
-  return [...guard, ...rules.reverse()];
-}
-
-function staleKeys(desired: Desired, family: Family, chain: TableChain): ReadonlySet<string> {
-  const guards = chain === 'FORWARD' ? [] : desired.stale.guards.flatMap((guard) => guardLines(guard, family, chain));
-  const rules = desired.stale.rules.filter((spec) => familyOf(spec) === family && spec.chain.toUpperCase() === chain);
-  const keys = new Set<string>([...guards.map((line) => line.key), ...rules.map(ruleKey)]);
-  for (const line of wantedLines(desired, family, chain)) keys.delete(line.key);
-  return keys;
 }
