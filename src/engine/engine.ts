@@ -54,7 +54,7 @@ export class Engine {
 
   private constructor(options: EngineOptions) {
     this.#backend = options.backend;
-    this.#reads = new SharedRead(() => everyState(options.backend.read([])));
+    this.#reads = new SharedRead(() => everyState(options.backend.read(this.#writer.standing.rules.newestFirst())));
     this.#clock = options.clock;
     this.#onEvent = options.onEvent;
     this.#writer = new Writer({ ...options, expiries: this.#expiries, onEvent: (event) => this.#tell(event) });
