@@ -40,7 +40,7 @@ export class Column<T extends Numbers> {
  * would stand half empty.
  */
 export function grownFor(least: number, before: number): number {
-  return Math.max(least, 64, before + (before >>> 1));
+  return Math.max(least, before + (before >>> 1) + 8);
 }
 
 /** The same numbers at the beginning of a longer array. */

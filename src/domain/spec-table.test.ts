@@ -151,6 +151,11 @@ describe('SpecTable', () => {
     expect(() => table.shape(0)).toThrow('No shape has the number 0');
   });
 
+  it('refuses to give more rows than it can number', () => {
+    const table = SpecTable.from({ ...new SpecTable().state(), rows: 2 ** 27 - 1 });
+    expect(() => table.add(host(1))).toThrow('No row is left: compact the table');
+  });
+
   it('has nothing to remove in a row that was removed or never given', () => {
     const table = new SpecTable();
     table.remove(table.add(host(1)));

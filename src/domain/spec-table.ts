@@ -1,6 +1,7 @@
 import { type Prefix, prefixOf } from './address.ts';
 import { AddressPool, type AddressPoolState } from './address-pool.ts';
 import { enlarged, grownFor } from './column.ts';
+import { hashOfWords, mixed } from './hash.ts';
 import { type RuleSpec, ruleKey } from './rule.ts';
 import { type Shape, Shapes, type ShapesState, specOf, varyingPrefix } from './shape.ts';
 import { ipv6Words, joinWords, splitWords } from './words.ts';
@@ -24,6 +25,9 @@ const removed = 0xffff_ffff;
 
 const fewestSlots = 64;
 
+/** The part of a slot that is a row: 134 million are more memory than a machine would give for rules. */
+const rowBits = 0x07ff_ffff;
+
 /**
  * Rules as rows of numbers: a million take some 20 MB instead of hundreds. Rows are given in ascending order and none is
  * given again before `compact`, so their order is the order in which the rules were added.
@@ -31,7 +35,10 @@ const fewestSlots = 64;
 export class SpecTable {
   /** Two words for each row: the number of its shape, and its address, which for IPv6 is a number of the pool. */
   #cells: Uint32Array;
-  /** Rows by the hash of shape and address, open addressing with linear probing: 1 + the row, 0 is empty. */
+  /**
+   * Rows by the hash of shape and address, open addressing with linear probing: 1 + the row, 0 is empty. The
+   * upper bits are those of the hash, so that hardly a row is looked at that isn't the one.
+   */
   #slots: Uint32Array;
   #rows: number;
   #size: number;
@@ -72,11 +79,12 @@ export class SpecTable {
     const shape = this.#shapes.find(spec);
     if (shape === none) return none;
     const slot = this.#slotOf(shape, varyingPrefix(spec));
-    return slot < 0 ? none : (this.#slots[slot] ?? 0) - 1;
+    return slot < 0 ? none : ((this.#slots[slot] ?? 0) & rowBits) - 1;
   }
 
-  /** Adds a rule that isn't there. @returns its row @throws Error when it is */
+  /** Adds a rule that isn't there. @returns its row @throws Error when it is, or no row is left */
   add(spec: RuleSpec): number {
+    if (this.#rows === rowBits) throw new Error('No row is left: compact the table');
     // Five eighths full at most: beyond that linear probing gets slow.
     if (8 * (this.#size + 1) > 5 * this.#slots.length) this.#rehash(2 * this.#slots.length);
     const prefix = varyingPrefix(spec);
@@ -90,7 +98,7 @@ export class SpecTable {
     if (2 * row === this.#cells.length) this.#cells = enlarged(this.#cells, 2 * grownFor(row + 1, row));
     this.#cells[2 * row] = shape;
     this.#cells[2 * row + 1] = prefix.family === 4 ? Number(prefix.value) : this.#pool.add(this.#wanted, 0);
-    this.#slots[~slot] = row + 1;
+    this.#slots[~slot] = entryOf(this.#hashOf(row), row);
     this.#size++;
     return row;
   }
@@ -98,10 +106,7 @@ export class SpecTable {
   /** Takes out the rule of a row. @throws Error when there is none */
   remove(row: number): void {
     if (!this.has(row)) throw new Error(`No rule is in row ${row}`);
-    const mask = this.#slots.length - 1;
-    let slot = this.#hashOf(row) & mask;
-    while (this.#slots[slot] !== row + 1) slot = (slot + 1) & mask;
-    this.#vacate(slot);
+    this.#vacate(row);
     const shape = this.shapeOf(row);
     if (this.shape(shape).family === 6) this.#pool.remove(this.#addressOf(row));
     this.#shapes.release(shape);
@@ -188,24 +193,26 @@ export class SpecTable {
     const slots = this.#slots;
     const cells = this.#cells;
     const mask = slots.length - 1;
-    let slot = mixed(this.#hashOfShape(shape) ^ address) & mask;
-    for (;;) {
-      const row = (slots[slot] ?? 0) - 1;
-      if (row === none) return ~slot;
-      if (cells[2 * row + 1] === address && cells[2 * row] === shape) return slot;
-      slot = (slot + 1) & mask;
+    const hash = mixed(this.#hashOfShape(shape) ^ address);
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const entry = slots[slot] ?? 0;
+      if (entry === 0) return ~slot;
+      if (((entry ^ hash) & ~rowBits) !== 0) continue;
+      const at = 2 * ((entry & rowBits) - 1);
+      if (cells[at + 1] === address && cells[at] === shape) return slot;
     }
   }
 
   #slotOfIPv6(shape: number, value: bigint): number {
     splitWords(value, this.#wanted);
     const mask = this.#slots.length - 1;
-    let slot = hashOfWords(this.#hashOfShape(shape), this.#wanted, 0) & mask;
-    for (;;) {
-      const row = (this.#slots[slot] ?? 0) - 1;
-      if (row === none) return ~slot;
+    const hash = hashOfWords(this.#hashOfShape(shape), this.#wanted, 0);
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const entry = this.#slots[slot] ?? 0;
+      if (entry === 0) return ~slot;
+      if (((entry ^ hash) & ~rowBits) !== 0) continue;
+      const row = (entry & rowBits) - 1;
       if (this.#cells[2 * row] === shape && this.#isWanted(this.#addressOf(row))) return slot;
-      slot = (slot + 1) & mask;
     }
   }
 
@@ -228,14 +235,17 @@ export class SpecTable {
     return this.#seed ^ Math.imul(shape, 0x9e37_79b1);
   }
 
-  /** Empties a slot and moves up those behind it that stand there because theirs was taken. */
-  #vacate(slot: number): void {
+  /** Empties the slot of a row and moves up those behind it that stand there because theirs was taken. */
+  #vacate(row: number): void {
     const slots = this.#slots;
     const mask = slots.length - 1;
-    let gap = slot;
+    const hash = this.#hashOf(row);
+    const wanted = entryOf(hash, row);
+    let gap = hash & mask;
+    while (slots[gap] !== wanted) gap = (gap + 1) & mask;
     for (let next = (gap + 1) & mask; slots[next] !== 0; next = (next + 1) & mask) {
       const entry = slots[next] ?? 0;
-      const home = this.#hashOf(entry - 1) & mask;
+      const home = this.#hashOf((entry & rowBits) - 1) & mask;
       if (((next - home) & mask) < ((next - gap) & mask)) continue;
       slots[gap] = entry;
       gap = next;
@@ -246,10 +256,19 @@ export class SpecTable {
   #rehash(length: number): void {
     const slots = new Uint32Array(length);
     const mask = length - 1;
-    for (let row = this.next(0); row !== none; row = this.next(row + 1)) {
-      let slot = this.#hashOf(row) & mask;
+    const cells = this.#cells;
+    let last = removed;
+    let isIPv4 = false;
+    for (let row = 0; row < this.#rows; row++) {
+      const shape = cells[2 * row] ?? removed;
+      if (shape === removed) continue;
+      // Neighbours mostly have one shape, and then this loop touches nothing but rows and slots.
+      if (shape !== last) isIPv4 = this.shape(shape).family === 4;
+      last = shape;
+      const hash = isIPv4 ? mixed(this.#hashOfShape(shape) ^ (cells[2 * row + 1] ?? 0)) : this.#hashOf(row);
+      let slot = hash & mask;
       while (slots[slot] !== 0) slot = (slot + 1) & mask;
-      slots[slot] = row + 1;
+      slots[slot] = entryOf(hash, row);
     }
     this.#slots = slots;
   }
@@ -267,17 +286,7 @@ function nothing(): SpecTableState {
   };
 }
 
-function hashOfWords(start: number, words: Uint32Array, at: number): number {
-  let hash = start;
-  for (let word = 0; word < ipv6Words; word++) hash = mixed(hash ^ (words[at + word] ?? 0));
-  return hash;
-}
-
-/** Every bit of the result depends on every bit given: the last step of MurmurHash3 (Austin Appleby, public domain). */
-function mixed(bits: number): number {
-  let hash = bits ^ (bits >>> 16);
-  hash = Math.imul(hash, 0x85eb_ca6b);
-  hash ^= hash >>> 13;
-  hash = Math.imul(hash, 0xc2b2_ae35);
-  return hash ^ (hash >>> 16);
+/** What stands in the slot of a row. */
+function entryOf(hash: number, row: number): number {
+  return ((hash & ~rowBits) | (row + 1)) >>> 0;
 }

@@ -1,3 +1,4 @@
+import { deserialize, serialize } from 'node:v8';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -63,18 +64,88 @@ describe.each([4, 6] as const)('OverlapTree of IPv%i', (family) => {
     );
   });
 
-  it('uses the nodes of removed prefixes again', () => {
-    const tree = new OverlapTree(family, 1);
+  it('agrees with a look at every entry, however many there are', () => {
+    const lanes = 5;
+    const entry = fc.record({ prefix: prefixes(family), lane: fc.nat(lanes - 1), level: fc.nat(30) });
+    const many = fc.array(entry, { minLength: 300, maxLength: 700, size: 'max' });
+    fc.assert(
+      fc.property(
+        many,
+        fc.array(entry, { minLength: 1 }),
+        fc.infiniteStream(fc.nat()),
+        (entries, questions, numbers) => {
+          let tree = new OverlapTree(family, lanes);
+          const standing: Entry[] = [];
+          const ask = (): void => {
+            for (const { prefix, lane } of questions) {
+              expect(tree.highest(prefix, lane)).toBe(highestOf(standing, prefix, lane));
+            }
+          };
+          for (const [index, one] of entries.entries()) {
+            standing.push(one);
+            tree.add(one.prefix, one.lane, one.level);
+            if (index % 100 === 0) ask();
+          }
+          ask();
+          tree = OverlapTree.from(deserialize(serialize(tree.state())));
+          ask();
+          while (standing.length > 0) {
+            const [gone] = standing.splice(numbers.next().value % standing.length, 1);
+            if (gone) tree.remove(gone.prefix, gone.lane, gone.level);
+            if (standing.length % 50 === 0) ask();
+          }
+        },
+      ),
+      { numRuns: 30 },
+    );
+  });
+
+  it('agrees after levels were renumbered, and goes on from there', () => {
+    const entry = fc.record({ prefix: prefixes(family), lane: fc.nat(1), level: fc.nat(30) });
+    const many = fc.array(entry, { minLength: 1, maxLength: 300, size: 'max' });
+    fc.assert(
+      fc.property(many, fc.integer({ min: 1, max: 5 }), fc.nat(3), (entries, divisor, raise) => {
+        const tree = new OverlapTree(family, 2);
+        for (const { prefix, lane, level } of entries) tree.add(prefix, lane, level);
+        const to = (level: number): number => Math.floor(level / divisor) + raise;
+        tree.relabel(to);
+        const standing = entries.map((one) => ({ ...one, level: to(one.level) }));
+        for (const { prefix, lane, level } of [...standing]) {
+          expect(tree.highest(prefix, lane)).toBe(highestOf(standing, prefix, lane));
+          standing.shift();
+          tree.remove(prefix, lane, level);
+        }
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('finds hosts in and around networks, in whatever order many come and go', () => {
+    const width = widthOf(family);
+    const count = 20_000;
+    const host = (index: number): Prefix => prefixOf({ family, value: BigInt(index) << 3n }, width);
     const everything = prefixOf({ family, value: 0n }, 0);
-    for (let round = 0; round < 5; round++) {
-      const hosts = Array.from({ length: 2000 }, (_, index) =>
-        prefixOf({ family, value: BigInt(index * 7919) }, widthOf(family)),
-      );
-      for (const host of hosts) tree.add(host, 0, round);
-      expect(tree.highest(everything, 0)).toBe(round);
-      for (const host of hosts) tree.remove(host, 0, round);
+    const half = prefixOf({ family, value: 0n }, width - 16);
+    const orders: ((index: number) => number)[] = [
+      (index) => index,
+      (index) => count - 1 - index,
+      (index) => (index * 7919) % count,
+    ];
+    const tree = new OverlapTree(family, 1);
+    for (const [round, order] of orders.entries()) {
+      for (let index = 0; index < count; index++) tree.add(host(order(index)), 0, order(index) % 100);
+      expect([tree.highest(everything, 0), tree.highest(host(4242), 0), tree.highest(host(count), 0)]).toEqual([
+        99, 42, -1,
+      ]);
+      expect(tree.highest(half, 0)).toBe(99);
+      const leaving = orders[(round + 1) % orders.length] ?? order;
+      for (let index = 0; index < count - 1; index++) tree.remove(host(leaving(index)), 0, leaving(index) % 100);
+      const left = leaving(count - 1);
+      expect(tree.highest(everything, 0)).toBe(left % 100);
+      tree.remove(host(left), 0, left % 100);
       expect(tree.highest(everything, 0)).toBe(-1);
     }
+    expect(tree.state().blocks.length).toBe(1);
   });
 });
 
@@ -89,5 +160,35 @@ describe('OverlapTree', () => {
     expect(highest('10.1.0.0/16')).toBe(3);
     expect(highest('11.0.0.0/8')).toBe(-1);
     expect(highest('0.0.0.0/0')).toBe(3);
+  });
+
+  it('keeps one prefix in one lane as often as it was added', () => {
+    const tree = new OverlapTree(4, 1);
+    const host = parsePrefix('10.1.2.3');
+    for (let time = 0; time < 200; time++) tree.add(host, 0, 7);
+    for (let time = 0; time < 199; time++) tree.remove(host, 0, 7);
+    expect(tree.highest(host, 0)).toBe(7);
+    tree.remove(host, 0, 7);
+    expect(tree.highest(host, 0)).toBe(-1);
+  });
+
+  it('removes nothing in place of what it does not have', () => {
+    const tree = new OverlapTree(4, 2);
+    tree.add(parsePrefix('10.0.0.0/8'), 0, 3);
+    tree.remove(parsePrefix('10.0.0.0/8'), 1, 3);
+    tree.remove(parsePrefix('10.0.0.0/8'), 0, 2);
+    tree.remove(parsePrefix('10.0.0.0/9'), 0, 3);
+    tree.remove(parsePrefix('11.0.0.0/8'), 0, 3);
+    expect(tree.highest(parsePrefix('10.0.0.0/8'), 0)).toBe(3);
+  });
+
+  it('gives a copy of its state that later changes leave alone', () => {
+    const tree = new OverlapTree(4, 1);
+    tree.add(parsePrefix('10.0.0.0/8'), 0, 3);
+    const state = tree.state();
+    tree.add(parsePrefix('10.0.0.0/8'), 0, 4);
+    tree.relabel((level) => level + 10);
+    expect(OverlapTree.from(state).highest(parsePrefix('10.0.0.0/8'), 0)).toBe(3);
+    expect(tree.highest(parsePrefix('10.0.0.0/8'), 0)).toBe(14);
   });
 });

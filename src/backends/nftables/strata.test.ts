@@ -1,10 +1,11 @@
+import { deserialize, serialize } from 'node:v8';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseAddress, parsePrefix, rangeOf, rangesOverlap } from '../../domain/address.ts';
 import { parseInterface } from '../../domain/interface.ts';
 import { actions, type RuleSpec, ruleKey } from '../../domain/rule.ts';
 import { matchesSpec } from '../memory.ts';
-import { Strata, scopeKey, scopeOf } from './strata.ts';
+import { Strata, scopeKey, scopeOf, TooDeep } from './strata.ts';
 
 const sources = ['10.0.0.0/30', '10.0.0.0/31', '10.0.0.2/31', '10.0.0.0', '10.0.0.1', '10.0.0.2', '10.0.0.3'];
 const interfaces = ['any', 'eth0', 'eth+'];
@@ -53,20 +54,38 @@ interface Placed {
   readonly stratum: number;
 }
 
-/** Puts and removes as the engine does: a rule that is there again is not put twice. @returns newest last */
-function play(sequence: readonly { spec: RuleSpec; remove: boolean }[]): Placed[] {
-  const strata = new Strata();
-  const placed = new Map<string, Placed>();
+/**
+ * Puts and removes as the engine does: a rule that is there again is not put twice.
+ * @param standing what is in the strata already
+ * @returns newest last
+ */
+function play(
+  sequence: readonly { spec: RuleSpec; remove: boolean }[],
+  strata = new Strata(),
+  standing: readonly Placed[] = [],
+): Placed[] {
+  const placed = new Map(standing.map((one) => [ruleKey(one.spec), one]));
   for (const { spec, remove } of sequence) {
-    const standing = placed.get(ruleKey(spec));
-    if (remove && standing) {
-      strata.remove(spec, standing.stratum);
+    const known = placed.get(ruleKey(spec));
+    if (remove && known) {
+      strata.remove(spec, known.stratum);
       placed.delete(ruleKey(spec));
-    } else if (!remove && !standing) {
+    } else if (!remove && !known) {
       placed.set(ruleKey(spec), { spec, stratum: strata.place(spec) });
     }
   }
   return [...placed.values()];
+}
+
+function rule(action: RuleSpec['action'], source: string): RuleSpec {
+  return {
+    action,
+    chain: 'input',
+    in: parseInterface('any'),
+    out: parseInterface('any'),
+    source: parsePrefix(source),
+    destination: 'any',
+  };
 }
 
 describe('Strata', () => {
@@ -121,14 +140,6 @@ describe('Strata', () => {
 
   it('need one stratum for rules of one action, and two for an exception', () => {
     const strata = new Strata();
-    const rule = (action: RuleSpec['action'], source: string): RuleSpec => ({
-      action,
-      chain: 'input',
-      in: parseInterface('any'),
-      out: parseInterface('any'),
-      source: parsePrefix(source),
-      destination: 'any',
-    });
     expect(strata.place(rule('drop', '10.0.0.0/8'))).toBe(0);
     expect(strata.place(rule('drop', '10.1.1.1'))).toBe(0);
     expect(strata.place(rule('accept', '10.2.2.2'))).toBe(1);
@@ -136,5 +147,68 @@ describe('Strata', () => {
     expect(strata.place(rule('reject', '10.0.0.0/9'))).toBe(2);
     strata.remove(rule('reject', '10.0.0.0/9'), 2);
     expect(strata.place(rule('reject', '10.2.2.2'))).toBe(2);
+  });
+
+  it('never run out while rules only come and go, when they are renumbered now and then', () => {
+    const strata = new Strata();
+    let standing = { spec: rule('drop', '10.1.1.1'), stratum: strata.place(rule('drop', '10.1.1.1')) };
+    let relabelled = 0;
+    for (let time = 1; time <= 100_000; time++) {
+      const spec = rule(time % 2 === 0 ? 'drop' : 'accept', '10.1.1.1');
+      const place = (): number => {
+        try {
+          return strata.place(spec);
+        } catch (error) {
+          if (!(error instanceof TooDeep)) throw error;
+          strata.relabel([standing.stratum]);
+          standing = { ...standing, stratum: 0 };
+          relabelled++;
+          return strata.place(spec);
+        }
+      };
+      const stratum = place();
+      if (stratum <= standing.stratum)
+        throw new Error(`The newer rule is in ${stratum}, not above ${standing.stratum}`);
+      strata.remove(standing.spec, standing.stratum);
+      standing = { spec, stratum };
+    }
+    expect(relabelled).toBe(3);
+  });
+
+  it('refuse a rule when more are stacked than there are strata, and place nothing', () => {
+    const strata = new Strata();
+    const stacked = (index: number): RuleSpec => ({
+      ...rule(index % 2 === 0 ? 'drop' : 'accept', '10.1.1.1'),
+      in: parseInterface(`eth${index}`),
+    });
+    for (let index = 0; index <= 32_000; index++) strata.place(stacked(index));
+    const refusal = expect.objectContaining({
+      code: 'unsupported',
+      message: 'More than 32000 rules are stacked on each other here: delete some of them',
+    });
+    expect(() => strata.place(stacked(32_001))).toThrow(refusal);
+    strata.relabel(Array.from({ length: 32_001 }, (_, stratum) => stratum));
+    expect(() => strata.place(stacked(32_001))).toThrow(refusal);
+    strata.remove(stacked(32_000), 32_000);
+    expect(strata.place(stacked(32_000))).toBe(32_000);
+  });
+
+  it('keep the order of rules when they are renumbered or taken over by another process', () => {
+    fc.assert(
+      fc.property(steps, steps, fc.integer({ min: 1, max: 800 }), (before, after, gap) => {
+        const literal = new Strata();
+        const placed = play(before, literal);
+        // Strata that came and went leave such gaps.
+        const gappy = new Strata();
+        for (const { spec, stratum } of placed) gappy.putBack(spec, stratum * gap);
+        const again = Strata.from(deserialize(serialize(gappy.state())));
+        const inUse = [...new Set(placed.map(({ stratum }) => stratum))].sort((a, b) => a - b);
+        again.relabel(inUse.map((stratum) => stratum * gap));
+        literal.relabel(inUse);
+        const dense = placed.map(({ spec, stratum }) => ({ spec, stratum: inUse.indexOf(stratum) }));
+        expect(play(after, again, dense)).toEqual(play(after, literal, dense));
+      }),
+      { numRuns: 150 },
+    );
   });
 });

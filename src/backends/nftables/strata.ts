@@ -1,8 +1,8 @@
 import { type Family, isHost, type Prefix, prefixOf } from '../../domain/address.ts';
 import { RfwError } from '../../domain/errors.ts';
 import type { InterfacePattern } from '../../domain/interface.ts';
-import { type Action, actions, type Chain, familyOf, type RuleSpec } from '../../domain/rule.ts';
-import { OverlapTree } from './overlap-tree.ts';
+import { type Action, actions, type Chain, chains, familyOf, type RuleSpec } from '../../domain/rule.ts';
+import { OverlapTree, type OverlapTreeState } from './overlap-tree.ts';
 
 /** The address of a packet that a rule looks at. */
 export type Side = 'source' | 'destination';
@@ -35,8 +35,24 @@ export function scopeKey(scope: Scope): string {
   return `${scope.chain} ${scope.action} ${scope.in} ${scope.out} ip${scope.family} ${scope.side} ${scope.kind}`;
 }
 
-/** The deepest stack of rules that is kept apart: levels of the trees are 16 bits. */
-const mostStrata = 32_000;
+/** The highest stratum: levels of the trees are 16 bits. */
+const highestStratum = 32_000;
+
+/**
+ * A rule would stand above the highest stratum. Mostly that is because rules came and went; then it has room after a
+ * `relabel`. Otherwise so many rules really are stacked, and this is what to tell who asked.
+ */
+export class TooDeep extends RfwError {
+  constructor() {
+    super('unsupported', `More than ${highestStratum} rules are stacked on each other here: delete some of them`);
+  }
+}
+
+/** Strata as plain values that the structured clone algorithm and v8.serialize take. */
+export interface StrataState {
+  readonly conflicts: readonly (OverlapTreeState | undefined)[];
+  readonly networks: readonly (readonly [scope: string, tree: OverlapTreeState])[];
+}
 
 /**
  * Gives every rule its stratum. Sets have no order and rules do; but order matters only between rules that overlap and
@@ -48,27 +64,32 @@ const mostStrata = 32_000;
  * those of their own scope that they overlap, since the elements of an interval set may not.
  */
 export class Strata {
-  readonly #conflicts = new Map<string, OverlapTree>();
-  readonly #networks = new Map<string, OverlapTree>();
+  /** For each chain and family, rules by action. */
+  readonly #conflicts: (OverlapTree | undefined)[];
+  /** For each scope of networks, those. */
+  readonly #networks: Map<string, OverlapTree>;
 
-  /** Places a rule that is newer than all others. @returns its stratum @throws RfwError `unsupported` */
+  constructor(state: StrataState = { conflicts: [], networks: [] }) {
+    this.#conflicts = state.conflicts.map((tree) => tree && OverlapTree.from(tree));
+    this.#networks = new Map(state.networks.map(([scope, tree]) => [scope, OverlapTree.from(tree)]));
+  }
+
+  /** Takes over what `state` gave, without a look at the rules. */
+  static from(state: StrataState): Strata {
+    return new Strata(state);
+  }
+
+  /** Places a rule that is newer than all others. @returns its stratum @throws TooDeep and places nothing */
   place(spec: RuleSpec): number {
     const primary = primaryPrefix(spec);
-    const conflicts = treeOf(this.#conflicts, `${spec.chain} ${primary.family}`, primary.family, actions.length);
+    const conflicts = this.#conflictsOf(spec.chain, primary.family);
     let stratum = 0;
-    for (const [lane, action] of actions.entries()) {
-      if (action !== spec.action) stratum = Math.max(stratum, 1 + conflicts.highest(primary, lane));
+    for (let lane = 0; lane < actions.length; lane++) {
+      if (actions[lane] !== spec.action) stratum = Math.max(stratum, 1 + conflicts.highest(primary, lane));
     }
-    const scoped = scopeOf(spec);
-    if (scoped?.scope.kind === 'network') {
-      stratum = Math.max(stratum, 1 + this.#networksOf(scoped.scope).highest(scoped.prefix, 0));
-    }
-    if (stratum > mostStrata) {
-      throw new RfwError(
-        'unsupported',
-        `More than ${mostStrata} rules are stacked on each other here: delete some of them`,
-      );
-    }
+    const network = networkOf(spec);
+    if (network) stratum = Math.max(stratum, 1 + this.#networksOf(network.scope).highest(network.prefix, 0));
+    if (stratum > highestStratum) throw new TooDeep();
     this.putBack(spec, stratum);
     return stratum;
   }
@@ -76,32 +97,66 @@ export class Strata {
   /** Puts a rule into the stratum where it was before it was removed. */
   putBack(spec: RuleSpec, stratum: number): void {
     const primary = primaryPrefix(spec);
-    const conflicts = treeOf(this.#conflicts, `${spec.chain} ${primary.family}`, primary.family, actions.length);
-    conflicts.add(primary, actions.indexOf(spec.action), stratum);
-    const scoped = scopeOf(spec);
-    if (scoped?.scope.kind === 'network') this.#networksOf(scoped.scope).add(scoped.prefix, 0, stratum);
+    this.#conflictsOf(spec.chain, primary.family).add(primary, actions.indexOf(spec.action), stratum);
+    const network = networkOf(spec);
+    if (network) this.#networksOf(network.scope).add(network.prefix, 0, stratum);
   }
 
-  /** Takes a rule out. @param stratum what `place` returned for it */
+  /** Takes a rule out. @param stratum what `place` returned for it, or what `relabel` made of that */
   remove(spec: RuleSpec, stratum: number): void {
     const primary = primaryPrefix(spec);
-    const conflicts = treeOf(this.#conflicts, `${spec.chain} ${primary.family}`, primary.family, actions.length);
-    conflicts.remove(primary, actions.indexOf(spec.action), stratum);
-    const scoped = scopeOf(spec);
-    if (scoped?.scope.kind === 'network') this.#networksOf(scoped.scope).remove(scoped.prefix, 0, stratum);
+    this.#conflictsOf(spec.chain, primary.family).remove(primary, actions.indexOf(spec.action), stratum);
+    const network = networkOf(spec);
+    if (network) this.#networksOf(network.scope).remove(network.prefix, 0, stratum);
+  }
+
+  /**
+   * Renumbers the strata so that none is left empty: the order of rules stays.
+   * @param inUse all strata that hold a rule, ascending; each becomes its place in this list, from 0
+   */
+  relabel(inUse: readonly number[]): void {
+    const places = new Int16Array(highestStratum + 1);
+    for (const [place, stratum] of inUse.entries()) places[stratum] = place;
+    const to = (stratum: number): number => places[stratum] ?? 0;
+    for (const tree of this.#conflicts) tree?.relabel(to);
+    for (const tree of this.#networks.values()) tree.relabel(to);
+  }
+
+  /** A copy of everything, for `from`. */
+  state(): StrataState {
+    return {
+      conflicts: Array.from(this.#conflicts, (tree) => tree?.state()),
+      networks: [...this.#networks].map(([scope, tree]) => [scope, tree.state()]),
+    };
+  }
+
+  #conflictsOf(chain: Chain, family: Family): OverlapTree {
+    const index = 2 * chains.indexOf(chain) + (family === 4 ? 0 : 1);
+    let tree = this.#conflicts[index];
+    if (!tree) {
+      tree = new OverlapTree(family, actions.length);
+      this.#conflicts[index] = tree;
+    }
+    return tree;
   }
 
   #networksOf(scope: Scope): OverlapTree {
-    return treeOf(this.#networks, scopeKey(scope), scope.family, 1);
+    const key = scopeKey(scope);
+    let tree = this.#networks.get(key);
+    if (!tree) {
+      tree = new OverlapTree(scope.family, 1);
+      this.#networks.set(key, tree);
+    }
+    return tree;
   }
 }
 
-function treeOf(trees: Map<string, OverlapTree>, key: string, family: Family, lanes: number): OverlapTree {
-  const known = trees.get(key);
-  if (known) return known;
-  const tree = new OverlapTree(family, lanes);
-  trees.set(key, tree);
-  return tree;
+/** The scope of a rule whose address stands in an interval set. */
+function networkOf(spec: RuleSpec): ReturnType<typeof scopeOf> {
+  // Hosts are most of a million rules, and told apart without making anything.
+  const { source, destination } = spec;
+  if ((source === 'any' || isHost(source)) && (destination === 'any' || isHost(destination))) return undefined;
+  return scopeOf(spec);
 }
 
 /** The prefix by which rules of the chain are compared: any address is the prefix of all. */
