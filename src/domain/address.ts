@@ -29,19 +29,30 @@ export function widthOf(family: Family): 32 | 128 {
   return family === 4 ? 32 : 128;
 }
 
-const octet = /^(?:0|[1-9]\d{0,2})$/;
 const hextet = /^[0-9a-fA-F]{1,4}$/;
 
+/** Character by character, since a start may read a million. */
 function parseIPv4(text: string): bigint | undefined {
-  const parts = text.split('.');
-  if (parts.length !== 4) return undefined;
   let value = 0;
-  for (const part of parts) {
-    // A leading zero means octal to some programs and decimal to others, so it is refused.
-    if (!octet.test(part) || Number(part) > 255) return undefined;
-    value = value * 256 + Number(part);
+  let octet = 0;
+  let digits = 0;
+  let dots = 0;
+  for (let index = 0; index < text.length; index++) {
+    const digit = text.charCodeAt(index) - 48;
+    if (digit >= 0 && digit <= 9) {
+      // A leading zero means octal to some programs and decimal to others, so it is refused.
+      if (digits > 0 && octet === 0) return undefined;
+      octet = octet * 10 + digit;
+      digits++;
+      if (octet > 255) return undefined;
+    } else {
+      if (text[index] !== '.' || digits === 0 || ++dots > 3) return undefined;
+      value = value * 256 + octet;
+      octet = 0;
+      digits = 0;
+    }
   }
-  return BigInt(value);
+  return dots === 3 && digits > 0 ? BigInt(value * 256 + octet) : undefined;
 }
 
 /** The hextets of one side of `::`, the last of which may be a dotted IPv4 address. */

@@ -142,8 +142,15 @@ export class RuleSet {
 
   #rule(row: number): Rule {
     const expiresAt = this.#expiries.get(row);
+    const { action, chain, in: into, out, source, destination } = this.#specs.spec(row);
+    // Field by field: a spread takes several times as long, a million times.
     return {
-      ...this.#specs.spec(row),
+      action,
+      chain,
+      in: into,
+      out,
+      source,
+      destination,
       seq: this.#seqs.get(row),
       expiresAt: expiresAt === never ? null : expiresAt,
       createdAt: this.#creations.get(row),

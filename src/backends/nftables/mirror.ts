@@ -5,7 +5,7 @@ import type { Shape } from '../../domain/shape.ts';
 import { SpecTable, type SpecTableState } from '../../domain/spec-table.ts';
 import { type Pair, PairChains, type PairChainsState } from './pairs.ts';
 import { type ScopedSet, ScopedSets, type ScopedSetsState, scopeOfShape } from './scoped-sets.ts';
-import { Strata, type StrataState } from './strata.ts';
+import { Strata, type StrataState, TooDeep } from './strata.ts';
 
 /** Where a rule is in the kernel: an element of a set, or a rule of its own. */
 export type Home = ScopedSet | Pair;
@@ -198,12 +198,13 @@ export class Mirror {
 
   /** The stratum of a new rule. Where the numbers have run out, since rules came and went, all get new ones. */
   #place(spec: RuleSpec): number {
-    const stratum = this.#strata.place(spec);
-    if (stratum !== undefined) return stratum;
-    this.#relabel();
-    const again = this.#strata.place(spec);
-    if (again !== undefined) return again;
-    throw new RfwError('unsupported', 'Too many rules are stacked on each other here: delete some of them');
+    try {
+      return this.#strata.place(spec);
+    } catch (error) {
+      if (!(error instanceof TooDeep)) throw error;
+      this.#relabel();
+      return this.#strata.place(spec);
+    }
   }
 
   /** Numbers the strata in use densely, from 0. Their order stays, and so nothing changes for the kernel. */
@@ -211,9 +212,10 @@ export class Mirror {
     const used = new Set<number>();
     for (const set of this.sets.all()) used.add(set.stratum);
     for (const chain of this.pairs.all()) used.add(chain.stratum);
-    const dense = new Map([...used].sort((a, b) => a - b).map((stratum, index) => [stratum, index]));
+    const inUse = [...used].sort((a, b) => a - b);
+    const dense = new Map(inUse.map((stratum, index) => [stratum, index]));
     const to = (stratum: number): number => dense.get(stratum) ?? 0;
-    this.#strata.relabel(to);
+    this.#strata.relabel(inUse);
     this.sets.relabel(to);
     this.pairs.relabel(to);
     this.#setsOf = new WeakMap();

@@ -12,8 +12,8 @@ import {
   ruleSpec,
 } from '../../domain/rule.ts';
 
-/** A row of a table, by the names of its columns. */
-export type Row = Readonly<Record<string, unknown>>;
+/** The columns of a row, in the order of the table. */
+export type Row = readonly unknown[];
 
 type SpecColumns = [string, string, string, string, string, string];
 
@@ -37,25 +37,32 @@ function oneOf<T extends string>(values: readonly T[], text: unknown): T {
 }
 
 /** @throws RfwError when somebody else has written it */
-export function readSpec(row: Row): RuleSpec {
+export function readSpec(row: Row, from = 0): RuleSpec {
   return ruleSpec({
-    action: oneOf<Action>(actions, row['action']),
-    chain: oneOf<Chain>(chains, row['chain']),
-    in: parseInterface(String(row['in'])),
-    out: parseInterface(String(row['out'])),
-    source: readSide(row['source']),
-    destination: readSide(row['destination']),
+    action: oneOf<Action>(actions, row[from]),
+    chain: oneOf<Chain>(chains, row[from + 1]),
+    in: parseInterface(String(row[from + 2])),
+    out: parseInterface(String(row[from + 3])),
+    source: readSide(row[from + 4]),
+    destination: readSide(row[from + 5]),
   });
 }
 
 /** @throws RfwError when somebody else has written it */
 export function readRule(row: Row): Rule {
+  const { action, chain, in: into, out, source, destination } = readSpec(row, 1);
+  const expiresAt = row[7];
   return {
-    ...readSpec(row),
-    seq: Number(row['seq']),
-    expiresAt: row['expires_at'] === null ? null : Number(row['expires_at']),
-    createdAt: Number(row['created_at']),
-    origin: String(row['origin']),
-    comment: String(row['comment']),
+    action,
+    chain,
+    in: into,
+    out,
+    source,
+    destination,
+    seq: Number(row[0]),
+    expiresAt: expiresAt === null ? null : Number(expiresAt),
+    createdAt: Number(row[8]),
+    origin: String(row[9]),
+    comment: String(row[10]),
   };
 }

@@ -21,6 +21,9 @@ import { type Row, readRule, readSpec, ruleColumns, specColumns } from './rows.t
 import { type Identity, identityOf, readSnapshot, writeSnapshot } from './snapshot-file.ts';
 import type { Intention, Mutation, Store, StoredState } from './store.ts';
 
+/** Rules that are read at once. */
+const pageLength = 10_000;
+
 /**
  * The store of the daemon: `rfw.db` in the state folder, which an operator can open with `sqlite3` at any time.
  * WAL journal; a commit is on disk when it returns (synchronous=FULL).
@@ -63,16 +66,17 @@ export class SqliteStore implements Store {
   async load(): Promise<StoredState> {
     try {
       const lastSeq = this.#readMeta<number>('last_seq') ?? 0;
-      const intended = this.#prepare('SELECT * FROM intended').all() as Row[];
-      const guards = this.#prepare('SELECT guard FROM intended_guards').all() as Row[];
+      const intended = this.#prepareRows('SELECT removed, * FROM intended').all() as Row[];
+      const guards = this.#prepareRows('SELECT guard FROM intended_guards').all() as Row[];
+      const noted = (removed: 0 | 1) => intended.filter(([was]) => was === removed).map((row) => readSpec(row, 1));
       const stored = this.#readMeta<StoredGuard | null>('guard') ?? null;
       return {
         rules: { [Symbol.iterator]: () => this.#rules() },
         guard: stored === null ? null : readGuard(stored),
         intended: {
-          rules: intended.filter((row) => row['removed'] === 0).map(readSpec),
-          removed: intended.filter((row) => row['removed'] === 1).map(readSpec),
-          guards: guards.map((row) => readGuard(JSON.parse(String(row['guard'])))),
+          rules: noted(0),
+          removed: noted(1),
+          guards: guards.map(([guard]) => readGuard(JSON.parse(String(guard)))),
         },
         lastSeq,
         clock: this.#readMeta<ClockReading>('clock'),
@@ -85,9 +89,14 @@ export class SqliteStore implements Store {
 
   *#rules(): Generator<Rule> {
     try {
-      // A statement of its own each time: two may be under way at once.
-      const rows = this.#db.prepare('SELECT * FROM rules ORDER BY seq').iterate() as Iterable<Row>;
-      for (const row of rows) yield readRule(row);
+      const page = this.#prepareRows(`SELECT * FROM rules WHERE seq > ? ORDER BY seq LIMIT ${pageLength}`);
+      let last = 0;
+      for (;;) {
+        const rows = page.all(last) as Row[];
+        for (const row of rows) yield readRule(row);
+        if (rows.length < pageLength) return;
+        last = Number(rows.at(-1)?.[0]);
+      }
     } catch (error) {
       throw unreadable(error);
     }
@@ -183,13 +192,20 @@ export class SqliteStore implements Store {
     return prepared(this.#statements, sql, sql, this.#db);
   }
 
+  /** A statement whose rows are arrays. */
+  #prepareRows(sql: string): StatementSyncInstance {
+    const statement = prepared(this.#statements, `rows: ${sql}`, sql, this.#db);
+    statement.setReturnArrays(true);
+    return statement;
+  }
+
   #prepareNote(sql: string): StatementSyncInstance {
     return prepared(this.#statements, `note: ${sql}`, sql, this.#notes);
   }
 
   #readMeta<T>(key: string): T | undefined {
-    const row = this.#prepare('SELECT value FROM meta WHERE key = ?').get(key) as Row | undefined;
-    return row === undefined ? undefined : (JSON.parse(String(row['value'])) as T);
+    const row = this.#prepare('SELECT value FROM meta WHERE key = ?').get(key) as { value: unknown } | undefined;
+    return row === undefined ? undefined : (JSON.parse(String(row.value)) as T);
   }
 
   #writeMeta(key: string, value: unknown): void {
