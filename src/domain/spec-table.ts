@@ -84,6 +84,13 @@ export class SpecTable {
 
   /** Adds a rule that isn't there. @returns its row @throws Error when it is, or no row is left */
   add(spec: RuleSpec): number {
+    const row = this.tryAdd(spec);
+    if (row === none) throw new Error(`The rule is there already: ${ruleKey(spec)}`);
+    return row;
+  }
+
+  /** Adds a rule unless it is there. @returns its row; -1 when it is there already @throws Error when no row is left */
+  tryAdd(spec: RuleSpec): number {
     if (this.#rows === rowBits) throw new Error('No row is left: compact the table');
     // Five eighths full at most: beyond that linear probing gets slow.
     if (8 * (this.#size + 1) > 5 * this.#slots.length) this.#rehash(2 * this.#slots.length);
@@ -92,7 +99,7 @@ export class SpecTable {
     const slot = this.#slotOf(shape, prefix);
     if (slot >= 0) {
       this.#shapes.release(shape);
-      throw new Error(`The rule is there already: ${ruleKey(spec)}`);
+      return none;
     }
     const row = this.#rows++;
     if (2 * row === this.#cells.length) this.#cells = enlarged(this.#cells, 2 * grownFor(row + 1, row));

@@ -1,32 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { parsePrefix } from '../domain/address.ts';
 import { type Rule, ruleKey } from '../domain/rule.ts';
 import { Draft } from './draft.ts';
 import { rule, spec } from './rules.fixture.ts';
 import { RuleSet } from './ruleset.ts';
+import type { Mutation } from './store/store.ts';
 
 const a1 = rule(1, '10.0.0.1');
 const b2 = rule(2, '10.0.0.2');
 const c3 = rule(3, '10.0.0.3');
-
-/** `delete 1, insert 2, expiry 3`: the numbers are those of the order. */
-const mutations = (draft: Draft): string =>
-  draft
-    .mutations()
-    .map((m) => `${m.kind} ${m.rule.seq}`)
-    .join(', ');
-
-/** `+2 -1 ~3` */
-function change(draft: Draft): string {
-  const { add, remove, refresh, renew } = draft.change();
-  const removed = remove.map((gone) => `-${(gone as Rule).seq}`);
-  return [
-    ...add.map((r) => `+${r.seq}`),
-    ...removed,
-    ...refresh.map((r) => `~${r.seq}`),
-    ...renew.map((r) => `@${r.seq}`),
-  ].join(' ');
-}
 
 describe('RuleSet', () => {
   it('keeps the order in which rules were put', () => {
@@ -55,97 +38,80 @@ describe('RuleSet', () => {
     rules.moveExpiries(-1500);
     expect([...rules.all()]).toEqual([a1, rule(2, '10.0.0.2', 3500)]);
   });
-});
 
-describe('Draft', () => {
-  const draftOf = (...rules: Rule[]): Draft => new Draft(new RuleSet(rules));
-
-  it('changes nothing when nothing was entered', () => {
-    expect(draftOf(a1).change()).toEqual({ add: [], remove: [], refresh: [], renew: [] });
+  it('gives a rule by its tuple and by its place in the order', () => {
+    const rules = new RuleSet([a1, c3]);
+    expect([rules.get(spec('10.0.0.1')), rules.get(spec('10.0.0.2'))]).toEqual([a1, undefined]);
+    expect([0, 1, 2, 3, 4].map((seq) => rules.at(seq))).toEqual([undefined, a1, undefined, c3, undefined]);
   });
 
-  it('sees what it has changed and leaves the rule set as it is', () => {
-    const rules = new RuleSet([a1]);
-    const draft = new Draft(rules);
-    draft.remove(a1);
-    draft.set(b2);
-    expect(draft.get(spec('10.0.0.1'))).toBeUndefined();
-    expect(draft.get(spec('10.0.0.2'))).toBe(b2);
-    expect([...rules.all()]).toEqual([a1]);
+  it('gives out newest first what stands when its turn comes, while rules come and go', () => {
+    const many = Array.from({ length: 25_000 }, (_, index) => rule(index + 1, `10.${index >> 8}.${index & 255}.1`));
+    const rules = new RuleSet(many);
+    const seen: number[] = [];
+    for (const { seq } of rules.newestFirst()) {
+      seen.push(seq);
+      // The table is closed up on the way: most rows have gone by then.
+      if (seq === 20_000) rules.commit(many.slice(0, 19_990).map((gone) => ({ kind: 'delete', rule: gone })));
+      if (seq === 19_995) rules.commit([{ kind: 'insert', rule: rule(30_000, '192.0.2.1') }]);
+    }
+    expect(seen).toEqual([...Array.from({ length: 5010 }, (_, index) => 25_000 - index)]);
   });
 
-  it('counts only the net effect', () => {
-    const draft = draftOf(a1);
-    draft.set(b2);
-    draft.remove(b2);
-    draft.set({ ...a1, expiresAt: 5 });
-    draft.set(a1);
-    expect(mutations(draft)).toBe('');
-  });
-
-  it('deletes first and then inserts, oldest first', () => {
-    const draft = draftOf(a1, b2);
-    draft.set(rule(5, '10.0.0.5'));
-    draft.set(rule(4, '10.0.0.4'));
-    draft.remove(b2);
-    expect(mutations(draft)).toBe('delete 2, insert 4, insert 5');
-    expect(change(draft)).toBe('+4 +5 -2');
-  });
-
-  it('takes a rule that left and came back out and puts it in anew', () => {
-    const draft = draftOf(a1, b2);
-    draft.touch(a1);
-    draft.remove(a1);
-    draft.set({ ...a1, seq: 3 });
-    expect(mutations(draft)).toBe('delete 1, insert 3');
-    expect(change(draft)).toBe('+3 -1');
-  });
-
-  it('refreshes a rule that was put again, with and without another expiry', () => {
-    const draft = draftOf(a1, b2);
-    draft.touch(a1);
-    draft.touch(b2);
-    draft.set({ ...b2, expiresAt: 7 });
-    expect(mutations(draft)).toBe('expiry 2');
-    expect(change(draft)).toBe('~1 @2');
-    expect(draft.change().renew.map((renewed) => renewed.expiresAt)).toEqual([7]);
-  });
-
-  it('does not refresh what it has only just put, or takes out again', () => {
-    const draft = draftOf(a1);
-    draft.set(b2);
-    draft.touch(b2);
-    draft.touch(a1);
-    draft.remove(a1);
-    expect(change(draft)).toBe('+2 -1');
-  });
-
-  it('ends, committed, where the same steps end when they are taken one by one', () => {
-    const step = fc.record({ host: fc.integer({ min: 1, max: 4 }), kind: fc.constantFrom('put', 'expiry', 'remove') });
+  it('is what a list is, whatever comes and goes, and whoever goes on with it', () => {
+    const address = fc.oneof(
+      fc.integer({ min: 0, max: 9 }).map((host) => `10.0.0.${host}/32`),
+      fc.integer({ min: 0, max: 9 }).map((host) => `2001:db8::${host}/128`),
+      fc.constantFrom('10.0.0.0/24', '2001:db8::/64'),
+    );
+    const step = fc.record({
+      address,
+      action: fc.constantFrom('drop', 'accept'),
+      kind: fc.constantFrom('insert', 'delete', 'expiry', 'hand on', 'move'),
+      expiresAt: fc.option(fc.integer({ min: 1, max: 100 })),
+    });
     fc.assert(
-      fc.property(fc.array(step), fc.nat(30), (steps, batch) => {
-        const rules = new RuleSet();
-        let draft = new Draft(rules);
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        let rules = new RuleSet();
         let list: Rule[] = [];
-        for (const [index, { host, kind }] of steps.entries()) {
-          const found = draft.get(spec(`10.0.0.${host}`));
-          const fresh = found === undefined ? rule(index + 1, `10.0.0.${host}`) : { ...found, expiresAt: index };
-          const others = list.filter((r) => ruleKey(r) !== ruleKey(fresh));
-          if (kind === 'remove') {
-            draft.remove(fresh);
-            list = others;
+        for (const [index, { address, action, kind, expiresAt }] of steps.entries()) {
+          const fresh: Rule = {
+            ...rule(index + 1, `${action} input any any ${address} any`, expiresAt),
+            origin: `${index % 3}`,
+            comment: kind,
+          };
+          const found = list.find((r) => ruleKey(r) === ruleKey(fresh));
+          const mutations: Mutation[] = [];
+          if (kind === 'hand on') {
+            rules = RuleSet.from(structuredClone(rules.state()));
+          } else if (kind === 'move') {
+            rules.moveExpiries(5);
+            list = list.map((r) => (r.expiresAt === null ? r : { ...r, expiresAt: r.expiresAt + 5 }));
+          } else if (found === undefined) {
+            if (kind !== 'insert') continue;
+            mutations.push({ kind, rule: fresh });
+            list = [...list, fresh];
+          } else if (kind === 'delete') {
+            mutations.push({ kind, rule: found });
+            list = list.filter((r) => r !== found);
           } else {
-            draft.set(fresh);
-            list = found === undefined ? [...list, fresh] : list.map((r) => (r.seq === fresh.seq ? fresh : r));
+            mutations.push({ kind: 'expiry', rule: { ...found, expiresAt } });
+            list = list.map((r) => (r === found ? { ...r, expiresAt } : r));
           }
-          if (index % (batch + 1) === 0) {
-            rules.commit(draft.mutations());
-            draft = new Draft(rules);
-          }
+          rules.commit(mutations);
+          expect([...rules.all()]).toEqual(list);
         }
-        rules.commit(draft.mutations());
-        expect([...rules.all()]).toEqual(list);
+        expect([...rules.newestFirst()]).toEqual(list.toReversed());
+        expect(rules.size).toBe(list.length);
+        const expiries: [number, number][] = [];
+        rules.eachExpiry((at, seq) => expiries.push([seq, at]));
+        expect(expiries).toEqual(list.flatMap((r) => (r.expiresAt === null ? [] : [[r.seq, r.expiresAt]])));
       }),
     );
+  });
+
+  it('reads the rules that it gives out as the parsers do', () => {
+    const [only] = new RuleSet([rule(1, 'accept forward ppp+ eth0 1.2.3.0/24 5.5.5.5')]).all();
+    expect(only).toMatchObject({ source: parsePrefix('1.2.3.0/24'), destination: parsePrefix('5.5.5.5') });
   });
 });

@@ -116,14 +116,22 @@ export class Mirror {
 
   /** Puts a rule above all others. @throws RfwError `kernel-refused` when it is there, `unsupported` */
   put(spec: RuleSpec): Home {
-    if (this.#specs.find(spec) >= 0) throw new RfwError('kernel-refused', `Rule exists: ${ruleKey(spec)}`);
-    const stratum = this.#place(spec);
-    return this.#enter(spec, stratum, ++this.#lastOrder);
-  }
-
-  /** Takes back a `put`. */
-  unput(spec: RuleSpec): void {
-    this.take(spec);
+    const row = this.#specs.tryAdd(spec);
+    if (row < 0) throw new RfwError('kernel-refused', `Rule exists: ${ruleKey(spec)}`);
+    let stratum: number;
+    try {
+      stratum = this.#place(spec);
+    } catch (error) {
+      this.#specs.remove(row);
+      throw error;
+    }
+    this.#levels.set(row, stratum);
+    this.#orders.set(row, ++this.#lastOrder);
+    const shape = this.#specs.shape(this.#specs.shapeOf(row));
+    if (shape.other !== undefined) return this.pairs.add(spec, stratum);
+    const set = this.#setAt(shape, stratum);
+    set.count++;
+    return set;
   }
 
   /** Takes a rule out. @throws RfwError `kernel-refused` when it isn't there */
@@ -164,17 +172,6 @@ export class Mirror {
     const row = this.#specs.find(spec);
     if (row < 0) throw new RfwError('kernel-refused', `No such rule: ${ruleKey(spec)}`);
     return row;
-  }
-
-  #enter(spec: RuleSpec, stratum: number, order: number): Home {
-    const row = this.#specs.add(spec);
-    this.#levels.set(row, stratum);
-    this.#orders.set(row, order);
-    const shape = this.#specs.shape(this.#specs.shapeOf(row));
-    if (shape.other !== undefined) return this.pairs.add(spec, stratum);
-    const set = this.#setAt(shape, stratum);
-    set.count++;
-    return set;
   }
 
   #homeAt(row: number): Home {

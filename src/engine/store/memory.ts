@@ -16,7 +16,6 @@ export class MemoryStore implements Store {
   #clock: ClockReading | undefined;
   #holders: readonly Holder[] = [];
   #closed = false;
-  #snapshot: unknown;
 
   async load(): Promise<StoredState> {
     return {
@@ -25,7 +24,6 @@ export class MemoryStore implements Store {
       intended: this.#intended,
       lastSeq: this.#lastSeq,
       clock: this.#clock,
-      snapshot: this.#snapshot,
     };
   }
 
@@ -70,8 +68,7 @@ export class MemoryStore implements Store {
     this.#holders = holders;
   }
 
-  async close(snapshot?: unknown): Promise<void> {
-    this.#snapshot = structuredClone(snapshot);
+  async close(_snapshot?: unknown): Promise<void> {
     this.#closed = true;
   }
 
