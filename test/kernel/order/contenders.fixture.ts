@@ -1,6 +1,5 @@
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import type { Backend } from '../../../src/backends/backend.ts';
+import { NftablesBackend, type NftablesOptions } from '../../../src/backends/nftables/nftables.ts';
 import { must } from '../../e2e/process.fixture.ts';
 import { execute, probed, program } from '../iptables.fixture.ts';
 import { nft } from '../netlink.fixture.ts';
@@ -27,23 +26,11 @@ export const iptables: Contender = {
     nft(['ip', 'ip6'].map((family) => `add table ${family} filter\ndelete table ${family} filter`).join('\n')),
 };
 
-/** The constructor's argument of the nftables backend. */
-export interface NftablesOptions {
-  readonly counters: boolean;
-  readonly rejectTcpWithReset: boolean;
-}
-
-const nftablesFile = fileURLToPath(new URL('../../../src/backends/nftables/nftables.ts', import.meta.url));
-
-/** Whether there is a backend for nftables in this tree. */
-export const hasNftables = existsSync(nftablesFile);
-
 /** Sets in strata. */
 export function nftables(options: NftablesOptions): Contender {
   return {
     name: 'nftables',
     start: async () => {
-      const { NftablesBackend } = (await import(nftablesFile)) as NftablesModule;
       const backend = new NftablesBackend(options);
       await backend.probe();
       return backend;
@@ -61,8 +48,4 @@ export function nftables(options: NftablesOptions): Contender {
       if (execute('nft', ['list', 'tables']).includes('table inet rfw')) nft('delete table inet rfw');
     },
   };
-}
-
-interface NftablesModule {
-  readonly NftablesBackend: new (options: NftablesOptions) => Backend;
 }

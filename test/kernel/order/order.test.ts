@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { afterAll, describe, it } from 'vitest';
-import { hasNftables, iptables, type NftablesOptions, nftables } from './contenders.fixture.ts';
+import type { NftablesOptions } from '../../../src/backends/nftables/nftables.ts';
+import { plain } from '../nftables.fixture.ts';
+import { iptables, nftables } from './contenders.fixture.ts';
 import { instants, sequenceIn } from './sequence.fixture.ts';
 import { type Contender, Trial } from './trial.fixture.ts';
 import { apart, nested, packetsIn, type Universe } from './universe.fixture.ts';
@@ -28,21 +30,11 @@ async function prove(universe: Universe, contenders: (options: NftablesOptions) 
 }
 
 afterAll(() => {
-  for (const contender of [iptables, nftables({ counters: true, rejectTcpWithReset: false })]) contender.clear();
+  for (const contender of [iptables, nftables(plain)]) contender.clear();
 });
 
 describe(`in ${runs} sequences (seed ${seed}) every packet is decided by the newest rule that it matches`, () => {
-  it(
-    hasNftables ? 'in nftables and iptables' : 'in iptables',
-    () => prove(apart, (options) => [iptables, ...(hasNftables ? [nftables(options)] : [])]),
-    2 * limit,
-  );
+  it('in nftables and iptables', () => prove(apart, (options) => [iptables, nftables(options)]), 2 * limit);
 
-  if (hasNftables) {
-    it(
-      'in nftables, among prefixes that begin alike',
-      () => prove(nested, (options) => [nftables(options)]),
-      2 * limit,
-    );
-  }
+  it('in nftables, among prefixes that begin alike', () => prove(nested, (options) => [nftables(options)]), 2 * limit);
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
+import type { NftablesOptions } from '../../../src/backends/nftables/nftables.ts';
 import type { Protection } from '../../../src/engine/decide.ts';
-import type { NftablesOptions } from './contenders.fixture.ts';
 import type { Expiry, Op, Step } from './trial.fixture.ts';
 import { type Place, places, protections, ruleIn, type Universe } from './universe.fixture.ts';
 
@@ -47,15 +47,16 @@ function stepIn(place: Place, universe: Universe): fc.Arbitrary<Step> {
   );
 }
 
+/** Sequences whose rules mostly are of this chain and family. */
+export function sequenceAt(place: Place, universe: Universe): fc.Arbitrary<Sequence> {
+  return fc.record({
+    options: fc.record({ counters: fc.boolean(), rejectTcpWithReset: fc.boolean() }),
+    protection: fc.constantFrom(...protections),
+    steps: fc.array(stepIn(place, universe), { minLength: 1, maxLength: 8 }),
+  });
+}
+
 /** Sequences whose rules mostly are of one chain and family. */
 export function sequenceIn(universe: Universe): fc.Arbitrary<Sequence> {
-  return fc.oneof(
-    ...places.map((place) =>
-      fc.record({
-        options: fc.record({ counters: fc.boolean(), rejectTcpWithReset: fc.boolean() }),
-        protection: fc.constantFrom(...protections),
-        steps: fc.array(stepIn(place, universe), { minLength: 1, maxLength: 8 }),
-      }),
-    ),
-  );
+  return fc.oneof(...places.map((place) => sequenceAt(place, universe)));
 }

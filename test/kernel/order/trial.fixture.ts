@@ -3,11 +3,9 @@ import { type Backend, type Change, type Desired, isEmpty } from '../../../src/b
 import { MemoryBackend, type Packet, type Verdict } from '../../../src/backends/memory.ts';
 import { formatAddress } from '../../../src/domain/address.ts';
 import { guardKey } from '../../../src/domain/guard.ts';
-import { type Rule, type RuleSpec, ruleKey } from '../../../src/domain/rule.ts';
+import { type Rule, type RuleKey, type RuleSpec, ruleKey } from '../../../src/domain/rule.ts';
 import { Whitelist } from '../../../src/domain/whitelist.ts';
 import type { Protection } from '../../../src/engine/decide.ts';
-import { planProtection } from '../../../src/engine/plan.ts';
-import { Draft, RuleSet } from '../../../src/engine/ruleset.ts';
 
 /** A backend over a kernel, and what the kernel's listing says of packets. */
 export interface Contender {
@@ -53,6 +51,9 @@ export interface Course {
   readonly instants: readonly number[];
 }
 
+/** Rules in the order in which they were put, each once: setting one that is there doesn't move it. */
+type List = Map<RuleKey, Rule>;
+
 /** The same sequence in every contender and in memory, compared after each step for every packet. */
 export class Trial {
   readonly #course: Course;
@@ -62,7 +63,8 @@ export class Trial {
   readonly #start = Date.now();
   /** What was done so far, in lines. */
   readonly #history: string[] = [];
-  #rules = new RuleSet();
+  /** Oldest first. */
+  #rules: List = new Map();
   #protection: Protection = { whitelist: new Whitelist([]), guard: null };
   #seq = 0;
 
@@ -91,6 +93,18 @@ export class Trial {
     }
   }
 
+  /** What the list says of a packet. */
+  verdict(packet: Packet): Verdict {
+    return this.#memory.verdict(packet);
+  }
+
+  /** What was done, and what that leaves, in lines. */
+  get story(): string {
+    const indented = (lines: readonly string[]): string[] => lines.map((line) => `  ${line}`);
+    const rules = this.#memory.dump().split('\n');
+    return ['after', ...indented(this.#history), 'which leaves, newest first,', ...indented(rules)].join('\n');
+  }
+
   /** Lets go of the kernels, as a daemon does that ends. */
   end(): void {
     for (const backend of this.#backends.values()) backend.close();
@@ -98,43 +112,45 @@ export class Trial {
 
   async take(step: Step): Promise<void> {
     if (step.kind === 'replace') return this.#replace(step.process, step.protection);
-    const draft = new Draft(this.#rules);
+    const rules: List = new Map(this.#rules);
+    const touched = new Set<RuleKey>();
     if (step.kind === 'expire') {
       this.#note(`expire what ends within ${step.until} s`);
-      for (const rule of this.#rules.all()) if (!this.#isAlive(rule, step.until)) draft.remove(rule);
+      for (const [key, rule] of rules) if (!this.#isAlive(rule, step.until)) rules.delete(key);
     } else {
       if (step.ops.length > 1) this.#note(`${step.ops.length} at once:`);
-      for (const op of step.ops) this.#enter(draft, op);
+      for (const op of step.ops) this.#enter(rules, touched, op);
     }
-    const change = draft.change();
+    const change = changeOf(this.#rules, rules, touched);
     if (isEmpty(change)) return;
     for (const backend of [this.#memory, ...this.#backends.values()]) await this.#apply(backend, change);
-    this.#rules.commit(draft);
+    this.#rules = rules;
   }
 
-  /** Enters what the engine would make of an op; what the whitelist forbids is left out. */
-  #enter(draft: Draft, op: Op): void {
-    const standing = this.#rules.all().reverse();
+  /** Does to the list what the engine would make of an op; what the whitelist forbids is left out. */
+  #enter(rules: List, touched: Set<RuleKey>, op: Op): void {
+    const standing = [...this.#rules.values()].reverse();
     const spec = op.kind === 'put' ? op.spec : standing[op.pick % standing.length];
     if (spec === undefined || this.#protection.whitelist.conflict(spec) !== undefined) return;
-    const before = draft.get(spec);
+    const key = ruleKey(spec);
+    const before = rules.get(key);
     if (op.kind === 'delete' || op.kind === 'lift') {
-      this.#note(`${op.kind} ${ruleKey(spec)}`);
-      if (before !== undefined) draft.remove(before);
-      if (before !== undefined && op.kind === 'lift') draft.set({ ...before, seq: ++this.#seq });
+      this.#note(`${op.kind} ${key}`);
+      rules.delete(key);
+      if (before !== undefined && op.kind === 'lift') rules.set(key, { ...before, seq: ++this.#seq });
       return;
     }
-    this.#note(`put ${ruleKey(spec)}${op.expiry === null ? '' : ` for ${op.expiry} s`}`);
+    this.#note(`put ${key}${op.expiry === null ? '' : ` for ${op.expiry} s`}`);
+    touched.add(key);
     const expiresAt = op.expiry === null ? null : this.#start + op.expiry * 1000;
-    const isOver = before !== undefined && before.expiresAt !== null && before.expiresAt <= Date.now();
-    if (before !== undefined && !isOver) {
-      draft.touch(before);
-      draft.set({ ...before, expiresAt });
-    } else {
-      const { action, chain, in: into, out, source, destination } = spec;
-      const tuple = { action, chain, in: into, out, source, destination };
-      draft.set({ ...tuple, seq: ++this.#seq, expiresAt, createdAt: this.#start, origin: 'test', comment: '' });
+    if (before !== undefined && (before.expiresAt === null || before.expiresAt > Date.now())) {
+      rules.set(key, { ...before, expiresAt });
+      return;
     }
+    rules.delete(key);
+    const { action, chain, in: into, out, source, destination } = spec;
+    const tuple = { action, chain, in: into, out, source, destination };
+    rules.set(key, { ...tuple, seq: ++this.#seq, expiresAt, createdAt: this.#start, origin: 'test', comment: '' });
   }
 
   async #replace(process: 'same' | 'new' | 'resumed', protection: Protection): Promise<void> {
@@ -142,10 +158,12 @@ export class Trial {
     this.#note(
       `replace in ${process} process, guard ${guardKey(guard)}, whitelist ${whitelist.entries.map(({ text }) => text)}`,
     );
-    const { remaining, displaced } = planProtection(this.#rules, protection, this.#start);
+    const isLeft = (rule: Rule): boolean => whitelist.conflict(rule) === undefined;
+    const remaining: List = new Map([...this.#rules].filter(([, rule]) => isLeft(rule)));
+    const displaced = [...this.#rules.values()].filter((rule) => !isLeft(rule));
     const former = this.#protection.guard;
     const desired: Desired = {
-      rules: remaining.all(),
+      rules: [...remaining.values()],
       guard,
       whitelist: whitelist.prefixes(),
       stale: { rules: displaced, guards: former === null ? [] : [former] },
@@ -171,7 +189,7 @@ export class Trial {
     try {
       await backend.apply(change);
     } catch (error) {
-      throw new Error(`${backend.name} refuses the last of\n${this.#history.join('\n')}`, { cause: error });
+      throw new Error(`${backend.name} refuses the last step\n${this.story}`, { cause: error });
     }
   }
 
@@ -185,7 +203,7 @@ export class Trial {
       this.#judge(`${name} now`, listing(0), now);
       if (lapses === undefined) continue;
       for (const instant of this.#course.instants) {
-        const left = this.#rules.all().filter((rule) => this.#isAlive(rule, instant) || !lapses(rule));
+        const left = [...this.#rules.values()].filter((rule) => this.#isAlive(rule, instant) || !lapses(rule));
         const expected = left.length === this.#rules.size ? now : await this.#foresee(left);
         this.#judge(`${name} after ${instant} s`, listing(instant - elapsed), expected);
       }
@@ -197,7 +215,7 @@ export class Trial {
    * @param patience seconds; throws what still differs by then
    */
   async outlast(until: number, patience: number): Promise<void> {
-    const left = this.#rules.all().filter((rule) => this.#isAlive(rule, until));
+    const left = [...this.#rules.values()].filter((rule) => this.#isAlive(rule, until));
     const expected = await this.#foresee(left);
     const deadline = performance.now() + patience * 1000;
     for (;;) {
@@ -225,17 +243,8 @@ export class Trial {
     for (const [index, packet] of this.#course.packets.entries()) {
       const found = verdict(packet);
       if (found === expected[index]) continue;
-      const lines = [
-        `${who}: ${found}, but by the list ${expected[index]}: ${textOf(packet)}`,
-        'after',
-        ...this.#history.map((line) => `  ${line}`),
-        'which leaves, newest first,',
-        ...this.#memory
-          .dump()
-          .split('\n')
-          .map((line) => `  ${line}`),
-      ];
-      throw new Error(lines.join('\n'));
+      const difference = `${who}: ${found}, but by the list ${expected[index]}: ${textOf(packet)}`;
+      throw new Error(`${difference}\n${this.story}`);
     }
   }
 
@@ -246,6 +255,21 @@ export class Trial {
   #note(line: string): void {
     this.#history.push(line);
   }
+}
+
+/** The step from one list to the next, given the rules that were put and stand in both. */
+function changeOf(before: List, after: List, touched: ReadonlySet<RuleKey>): Change {
+  const stays = ([key, { seq }]: readonly [RuleKey, Rule]): boolean => before.get(key)?.seq === seq;
+  const put = [...after].filter((entry) => touched.has(entry[0]) && stays(entry));
+  const hasExpiry = ([key, { expiresAt }]: readonly [RuleKey, Rule]): boolean =>
+    before.get(key)?.expiresAt === expiresAt;
+  const rules = (entries: readonly (readonly [RuleKey, Rule])[]): Rule[] => entries.map(([, rule]) => rule);
+  return {
+    add: rules([...after].filter((entry) => !stays(entry))),
+    remove: rules([...before].filter(([key, { seq }]) => after.get(key)?.seq !== seq)),
+    refresh: rules(put.filter(hasExpiry)),
+    renew: rules(put.filter((entry) => !hasExpiry(entry))),
+  };
 }
 
 function textOf({ chain, in: into, out, source, destination, tcp }: Packet): string {
