@@ -1,0 +1,51 @@
+import type { Backend } from '../../../src/backends/backend.ts';
+import { NftablesBackend, type NftablesOptions } from '../../../src/backends/nftables/nftables.ts';
+import { must } from '../../e2e/process.fixture.ts';
+import { execute, probed, program } from '../iptables.fixture.ts';
+import { nft } from '../netlink.fixture.ts';
+import { IptablesRuleset } from './iptables-ruleset.fixture.ts';
+import { NftRuleset } from './nft-ruleset.fixture.ts';
+import type { Contender } from './trial.fixture.ts';
+
+let started: Promise<Backend> | undefined;
+
+/** The literal list. Its backend remembers nothing from one replacement to the next, so that one is enough. */
+export const iptables: Contender = {
+  name: 'iptables',
+  start: () => {
+    started ??= probed('nft');
+    return started;
+  },
+  list: async () => {
+    const saves = ([4, 6] as const).map((family) => must(program('nft', family, 'save'), '-t', 'filter'));
+    const [four = '', six = ''] = await Promise.all(saves);
+    const ruleset = new IptablesRuleset(four, six);
+    return () => (packet) => ruleset.verdict(packet);
+  },
+  clear: () =>
+    nft(['ip', 'ip6'].map((family) => `add table ${family} filter\ndelete table ${family} filter`).join('\n')),
+};
+
+/** Sets in strata. */
+export function nftables(options: NftablesOptions): Contender {
+  return {
+    name: 'nftables',
+    start: async () => {
+      const backend = new NftablesBackend(options);
+      await backend.probe();
+      return backend;
+    },
+    list: async () => {
+      const listing = await must('nft', '-j', 'list', 'ruleset');
+      return (after) => {
+        const ruleset = new NftRuleset(listing, after);
+        return (packet) => ruleset.verdict(packet);
+      };
+    },
+    // A rule that looks at two addresses is in no set, and only elements have a timeout.
+    lapses: ({ source, destination }) => source === 'any' || destination === 'any',
+    clear: () => {
+      if (execute('nft', ['list', 'tables']).includes('table inet rfw')) nft('delete table inet rfw');
+    },
+  };
+}
