@@ -16,18 +16,24 @@ import { readTable } from './table-state.ts';
 
 export const nothingMet: Count = { packets: 0n, bytes: 0n };
 
+/** What the kernel says of a rule that it holds. */
+export interface Reading extends Count {
+  /** Milliseconds until the kernel lets it go by itself; undefined when it doesn't. */
+  readonly left: number | undefined;
+}
+
 /** Elements asked for at once: their answers must fit into the receive buffer. */
 export const pageLength = 250;
 
 /**
- * What rules have met, asked of the kernel element by element and never by a dump of a set. A rule whose element has left the
+ * What the kernel says of rules, asked element by element and never by a dump of a set. A rule whose element has left the
  * kernel by itself is left out.
  */
-export async function readCounts<S extends RuleSpec>(
+export async function readRules<S extends RuleSpec>(
   connection: Connection,
   mirror: Mirror,
   specs: readonly S[],
-): Promise<Map<S, Count>> {
+): Promise<Map<S, Reading>> {
   const bySet = new Map<ScopedSet, S[]>();
   const byChain = new Map<PairChain, { readonly spec: S; readonly id: number }[]>();
   for (const spec of specs) {
@@ -36,15 +42,16 @@ export async function readCounts<S extends RuleSpec>(
     if (isPair(home)) entry(byChain, home.chain).push({ spec, id: home.id });
     else entry(bySet, home).push(spec);
   }
-  const counts = new Map<S, Count>();
+  const counts = new Map<S, Reading>();
   for (const [set, members] of bySet) {
     for (let from = 0; from < members.length; from += pageLength) {
-      readElementCounts(connection, set, members.slice(from, from + pageLength), counts);
+      readSet(connection, set, members.slice(from, from + pageLength), counts);
     }
   }
   for (const [chain, members] of byChain) {
     const readings = await readPairChain(chain);
-    for (const { spec, id } of members) counts.set(spec, sumOf(readings.filter((reading) => reading.id === id)));
+    for (const { spec, id } of members)
+      counts.set(spec, { ...sumOf(readings.filter((reading) => reading.id === id)), left: undefined });
   }
   return counts;
 }
@@ -58,20 +65,20 @@ function entry<K, S>(map: Map<K, S[]>, key: K): S[] {
   return list;
 }
 
-function readElementCounts<S extends RuleSpec>(
+function readSet<S extends RuleSpec>(
   connection: Connection,
   set: ScopedSet,
   specs: readonly S[],
-  counts: Map<S, Count>,
+  counts: Map<S, Reading>,
 ): void {
   try {
     const elements = requestElements(connection, set, specs);
     // The kernel answers in the order of the question.
-    for (const [index, spec] of specs.entries()) counts.set(spec, countOf(elements[index]));
+    for (const [index, spec] of specs.entries()) counts.set(spec, readingOf(elements[index]));
   } catch (error) {
     if (!(error instanceof NetlinkError) || error.code !== 'ENOENT') throw error;
     // One has gone by itself, or was never there: each alone then.
-    if (specs.length > 1) for (const spec of specs) readElementCounts(connection, set, [spec], counts);
+    if (specs.length > 1) for (const spec of specs) readSet(connection, set, [spec], counts);
   }
 }
 
@@ -84,11 +91,11 @@ function requestElements(connection: Connection, set: ScopedSet, specs: readonly
   return getElements(rfwTable, set.name, list).flatMap((message) => readElements(connection.request(message)));
 }
 
-function countOf(element: ElementAttributes | undefined): Count {
+function readingOf(element: ElementAttributes | undefined): Reading {
+  const left = element?.expiration === undefined ? undefined : Number(element.expiration);
   const expression = element?.expression;
-  if (expression?.name !== 'counter') return nothingMet;
-  const { packets = 0n, bytes = 0n } = expression.data;
-  return { packets, bytes };
+  const { packets = 0n, bytes = 0n } = expression?.name === 'counter' ? expression.data : nothingMet;
+  return { packets, bytes, left };
 }
 
 /** What the kernel says of the rules of a chain of pairs. */

@@ -1,7 +1,7 @@
 import { release } from 'node:os';
 import { RfwError } from '../../domain/errors.ts';
 import { guardKey } from '../../domain/guard.ts';
-import { chains, type RuleSpec } from '../../domain/rule.ts';
+import { chains, type Rule, type RuleSpec } from '../../domain/rule.ts';
 import { NetlinkError } from '../../netlink/errno.ts';
 import type { Message } from '../../netlink/message.ts';
 import {
@@ -15,10 +15,11 @@ import {
   type RuleState,
   type Total,
 } from '../backend.ts';
-import { nothingMet, pageLength, readCounts, readPairChain, readTotals } from './counts.ts';
+import { nothingMet, pageLength, type Reading, readPairChain, readRules, readTotals } from './counts.ts';
 import { difference } from './difference.ts';
 import { type Features, shortcomingsOf } from './features.ts';
 import { KernelTable, refusing, type TableIdentity } from './kernel-table.ts';
+import { lapsedOf } from './lapsed.ts';
 import { emptyChains, fillChain } from './layout.ts';
 import { Mirror, type MirrorState } from './mirror.ts';
 import type { Pair } from './pairs.ts';
@@ -87,8 +88,11 @@ export class NftablesBackend implements Backend {
       let position = 0;
       let page: RuleSpec[] = [];
       const states = async (): Promise<RuleState[]> => {
-        const counts = this.#counts ? await this.#readCounts(page) : new Map<RuleSpec, Count>();
-        return page.map((spec) => ({ spec, position: ++position, ...(counts.get(spec) ?? nothingMet) }));
+        const counts = this.#counts ? await this.#readRules(page) : new Map<RuleSpec, Count>();
+        return page.map((spec) => {
+          const { packets, bytes } = counts.get(spec) ?? nothingMet;
+          return { spec, position: ++position, packets, bytes };
+        });
       };
       for (const spec of standing) {
         if (spec.chain !== chain) continue;
@@ -107,12 +111,8 @@ export class NftablesBackend implements Backend {
 
   async apply(change: Change): Promise<void> {
     await refusing(async () => {
-      const { features } = this.#kernel();
-      if (!features.owner) this.#requireOurs();
-      const mirror = this.#known();
-      const counts = this.#counts && change.renew.length > 0 ? await this.#readCounts(change.renew) : new Map();
-      const gone = features.destroys ? undefined : await this.#gone(change);
-      await this.#take(plan(mirror, change, counts, this.#planOptions(), gone), this.#protection, isLarge(change));
+      if (!this.#kernel().features.owner) this.#requireOurs();
+      await this.#follow(this.#known(), change, this.#protection);
     });
   }
 
@@ -207,15 +207,8 @@ export class NftablesBackend implements Backend {
     throw new RfwError('kernel-refused', 'Another program has changed table inet rfw');
   }
 
-  async #readCounts<S extends RuleSpec>(specs: readonly S[]): Promise<Map<S, Count>> {
-    return this.#mirror === undefined ? new Map() : readCounts(this.#kernel().questions, this.#mirror, specs);
-  }
-
-  /** The rules that are to leave but whose elements have left the kernel by themselves. */
-  async #gone({ remove, renew }: Change): Promise<Set<RuleSpec>> {
-    const leaving = [...remove, ...renew];
-    const there = await this.#readCounts(leaving);
-    return new Set(leaving.filter((spec) => !there.has(spec)));
+  async #readRules<S extends RuleSpec>(specs: readonly S[]): Promise<Map<S, Reading>> {
+    return this.#mirror === undefined ? new Map() : readRules(this.#kernel().questions, this.#mirror, specs);
   }
 
   async #rebuild(desired: Desired): Promise<number> {
@@ -229,15 +222,16 @@ export class NftablesBackend implements Backend {
   }
 
   /** Takes a step, and brings another protection where it differs. */
-  async #follow(mirror: Mirror, change: Change, { guard, whitelist }: Protection): Promise<void> {
-    const protection = { guard, whitelist };
-    const same = protectionKey(protection) === protectionKey(this.#protection);
+  async #follow(mirror: Mirror, change: Change, wanted: Protection): Promise<void> {
+    const same = wanted === this.#protection || protectionKey(wanted) === protectionKey(this.#protection);
+    const protection = same ? this.#protection : { guard: wanted.guard, whitelist: wanted.whitelist };
     if (same && isEmpty(change)) return;
-    await this.#take(
-      plan(mirror, change, new Map(), this.#planOptions()),
-      same ? this.#protection : protection,
-      isLarge(change),
-    );
+    const options = this.#planOptions();
+    const counts =
+      this.#counts && change.renew.length > 0 ? await this.#readRules(change.renew) : new Map<Rule, Count>();
+    const leaving = [...change.remove, ...change.renew];
+    const lapsed = await lapsedOf(leaving, (specs) => this.#readRules(specs), options.destroys);
+    await this.#take(plan(mirror, change, counts, options, lapsed), protection, isLarge(change));
   }
 
   /** Has the kernel follow a step; when it refuses, nothing has happened. */
