@@ -147,6 +147,7 @@ async function followOrders(count: Count): Promise<void> {
 async function main(task: ClientTask): Promise<void> {
   const requests = new Requests(task);
   const sockets = await Promise.all(Array.from({ length: task.connections }, () => open(task)));
+  tellBench({ connected: true });
   const count = new Count();
   if (task.duration === null) void followOrders(count);
   else {

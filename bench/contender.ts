@@ -67,12 +67,14 @@ export interface Load {
 /** Seconds before the counted ones, in which the server's code is compiled. */
 const warmUp = 2;
 
-/** More requests a second than any server here answers, and more than one connection can. */
-const fastest = { many: 30_000, one: 8000 };
+/** More requests a second than any server here answers, and more than one connection can carry. */
+const fastest = { many: 30_000, one: 10_000 };
 
-/** A client that puts rules as fast as it is answered. */
+/** The same while the server has other work, for at most so many seconds. */
+const besideWork = { rate: 3000, seconds: 300 };
+
+/** A client that puts rules as fast as it is answered. It tells when it is connected, and at the end its ClientResult. */
 export function client({ installation, seconds }: Context, load: Load): Partner {
-  const lasting = load.seconds ?? 120;
   const warm = Math.min(warmUp, seconds);
   return new Partner(
     moduleCommand('client', {
@@ -81,7 +83,10 @@ export function client({ installation, seconds }: Context, load: Load): Partner 
       warmUp: warm * 1000,
       duration: load.seconds === null ? null : load.seconds * 1000,
       first: load.first,
-      prepared: (lasting + warm) * (load.connections > 1 ? fastest.many : fastest.one),
+      prepared:
+        load.seconds === null
+          ? besideWork.seconds * besideWork.rate
+          : (load.seconds + warm) * (load.connections > 1 ? fastest.many : fastest.one),
     } satisfies ClientTask),
   );
 }
@@ -96,6 +101,7 @@ export async function measurePuts(
   await contender.start();
   try {
     const putting = client(context, load);
+    await putting.next();
     const result = await putting.next<ClientResult>();
     await putting.end();
     check(result.requests > 0, `nothing was answered beginning with ${hostOf(load.first)}`);

@@ -1,4 +1,5 @@
 import { cpus } from 'node:os';
+import { basename } from 'node:path';
 import { type Bench, type Context, check } from './context.ts';
 import { amount, describe, type Findings, type Row, type Series, seriesOf, times } from './finding.ts';
 import { type Firewall, firewalls } from './firewalls.ts';
@@ -50,7 +51,7 @@ export const flood: Bench = async (context) => {
       for (const [kind, make] of Object.entries(firewalls)) {
         if (kind === 'linear iptables' && addresses > linearLimit) continue;
         if (kind.startsWith('rfw') && context.backend !== 'nftables') continue;
-        const target = await Target.make(targets.length);
+        const target = await Target.make(basename(context.folder), targets.length);
         targets.push(target);
         const firewall = await make(target, addresses, context);
         contenders.push({ name: nameOf(kind, addresses), target, firewall, addresses });

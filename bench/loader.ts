@@ -1,9 +1,9 @@
 import type { Backend } from '../src/backends/backend.ts';
+import { NftablesBackend } from '../src/backends/nftables/nftables.ts';
 import { parsePrefix } from '../src/domain/address.ts';
 import type { Rule } from '../src/domain/rule.ts';
 import { removal, ruleOf, rulesOnTheWay } from './addresses.ts';
 import { tellBench, told } from './process.ts';
-import { makeNftables } from './seams.ts';
 
 // The nftables backend alone, without engine and store: puts rules into an empty kernel and says how long that took.
 
@@ -60,7 +60,7 @@ async function countPackets(backend: Backend): Promise<Counted> {
 }
 
 async function main({ rules: count, counters, how }: LoaderTask): Promise<void> {
-  const backend = await makeNftables({ counters, rejectTcpWithReset: false });
+  const backend: Backend = new NftablesBackend({ counters, rejectTcpWithReset: false });
   await backend.probe();
   const now = Date.now();
   const rules: Iterable<Rule> =

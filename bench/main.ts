@@ -1,7 +1,7 @@
 import { mkdtempSync, readlinkSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { bulk } from './bulk.ts';
 import { type Bench, type BenchBackend, benchBackends, type Context } from './context.ts';
 import type { Findings } from './finding.ts';
@@ -13,11 +13,13 @@ import { latency, put } from './put.ts';
 import { machine, table } from './report.ts';
 import { restart } from './restart.ts';
 import { standing } from './standing.ts';
+import { median } from './statistics.ts';
 
 const benches: Readonly<Record<string, Bench>> = { bulk, put, latency, standing, restart, flood, meanwhile };
 
 interface Flags {
   readonly quick?: true;
+  readonly repetitions?: number;
   readonly backend: BenchBackend;
   readonly out: string;
 }
@@ -25,11 +27,17 @@ interface Flags {
 /** TMPFS_MAGIC of linux/magic.h. */
 const tmpfs = 0x01021994;
 
+function readCount(text: string): number {
+  if (!/^[1-9]\d?$/.test(text)) throw new InvalidArgumentError('It must be a number from 1 to 99.');
+  return Number(text);
+}
+
 function parse(): { readonly names: readonly string[]; readonly flags: Flags } {
   const command = new Command('npm run bench --')
     .description('Measures rfw beside its rivals, prints a table and writes every repetition into a file')
     .argument('[benches...]', `some of ${Object.keys(benches).join(', ')}; all without a name`)
     .option('--quick', 'two repetitions of a fiftieth of the size: shows that it works, not how fast')
+    .option('--repetitions <n>', 'how often each contender is measured; by default 5', readCount)
     .addOption(new Option('--backend <name>', 'what the daemon runs with').choices(benchBackends).default('nftables'))
     .option('--out <file>', 'where the repetitions go', join(checkout(), 'bench/results.json'))
     .parse();
@@ -56,6 +64,10 @@ function diskFolder(): string {
   return mkdtempSync(join(folder, 'rfw-bench-'));
 }
 
+function withMedians({ rows, series }: Findings): Findings {
+  return { rows, series: series.map((one) => ({ ...one, median: median(one.values) })) };
+}
+
 async function main(): Promise<void> {
   requireNamespace();
   const { names, flags } = parse();
@@ -63,9 +75,17 @@ async function main(): Promise<void> {
   const folder = diskFolder();
   const say = (text: string): void => void process.stderr.write(`${text}\n`);
   const quick = flags.quick === true;
+  const removeFolder = (): void => rmSync(folder, { recursive: true, force: true });
+  // The first process of its namespace, which this one is, gets only signals that it asks for; the others end with it.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      removeFolder();
+      process.exit(1);
+    });
+  }
   try {
     const context: Context = {
-      repetitions: quick ? 2 : 5,
+      repetitions: flags.repetitions ?? (quick ? 2 : 5),
       million: quick ? 20_000 : 1_000_000,
       seconds: quick ? 1 : 4,
       folder,
@@ -80,7 +100,7 @@ async function main(): Promise<void> {
     for (const name of names) {
       say(`== ${name}`);
       const bench = benches[name];
-      if (bench) found[name] = await bench(context);
+      if (bench) found[name] = withMedians(await bench(context));
       // After each one, so that a long run that ends early isn't lost.
       const { repetitions, million, seconds, backend } = context;
       const results = { machine: machineWas, quick, backend, repetitions, million, seconds, benches: found };
@@ -89,7 +109,7 @@ async function main(): Promise<void> {
     process.stdout.write(table(Object.values(found).flatMap(({ rows }) => rows)));
     say(`Every repetition is in ${flags.out}`);
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    removeFolder();
   }
 }
 

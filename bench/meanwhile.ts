@@ -25,6 +25,7 @@ async function measure(context: Context): Promise<Sample> {
   await server.next();
   // Addresses that the load hasn't.
   const putting = client(context, { connections: 1, first: million, seconds: null });
+  await putting.next();
   await sleep(warmUp);
   putting.tell({});
   server.tell({ load: million } satisfies LoadOrder);

@@ -5,9 +5,7 @@ import { renderOutcome } from '../src/api/compat/render.ts';
 import { compatRoutes } from '../src/api/compat/routes.ts';
 import { guardOutward } from '../src/api/guards.ts';
 import { closeServer, makeServer } from '../src/api/server.ts';
-import type { Backend } from '../src/backends/backend.ts';
-import { IptablesBackend } from '../src/backends/iptables/iptables.ts';
-import { MemoryBackend } from '../src/backends/memory.ts';
+import { makeBackend } from '../src/daemon/backend.ts';
 import { loadSettings, protectionOf, type Settings } from '../src/daemon/settings.ts';
 import { expiryAfter } from '../src/domain/duration.ts';
 import { anyInterface } from '../src/domain/interface.ts';
@@ -19,7 +17,7 @@ import type { Store } from '../src/engine/store/store.ts';
 import { lifetime, ruleOf } from './addresses.ts';
 import type { BenchBackend } from './context.ts';
 import { memoryOf, tellBench, told } from './process.ts';
-import { makeNftables, putAll } from './seams.ts';
+import { putAll } from './put-all.ts';
 
 // The outward server of the daemon, put together otherwise than the daemon does: with a route that does nothing, without a
 // disk, or with an engine that can be given a million rules at once.
@@ -47,12 +45,6 @@ export interface LoadReport {
   readonly memory: { readonly now: number; readonly most: number };
 }
 
-function makeBackend(name: BenchBackend, { config }: Settings): Promise<Backend> | Backend {
-  if (name === 'memory') return new MemoryBackend();
-  if (name === 'iptables') return new IptablesBackend({ path: config.iptablesPath, owner: config.stateDir });
-  return makeNftables({ counters: true, rejectTcpWithReset: false });
-}
-
 /** The same request and the same answer, and nothing done for it. */
 function nothingRoutes(server: FastifyInstance): void {
   let seq = 0;
@@ -74,7 +66,7 @@ function engineRoutes(server: FastifyInstance, engine: Engine): void {
     defaultExpire: 0,
     facts: {
       ...{ version: 'bench', scheme: 'https', host: '', port: 0, authentication: true, nonRestful: false },
-      ...{ defaultExpire: 0, backend: '', rules: engine.size },
+      ...{ defaultExpire: 0, backend: '', rules: engine.size, drifts: engine.drifts },
     } as const,
   }));
 }
@@ -125,7 +117,7 @@ async function main({ config, behind }: ServerTask): Promise<void> {
     return serve(settings, nothingRoutes, () => untilEnd(() => Promise.reject(new Error('There is no engine'))));
   }
   const store: Store = behind.store === 'memory' ? new MemoryStore() : new SqliteStore(settings.config.stateDir);
-  const backend = await makeBackend(behind.backend, settings);
+  const backend = makeBackend(behind.backend, settings.config);
   await backend.probe();
   const protection = protectionOf(settings);
   const engine = await Engine.start({ backend, store, clock: systemClock, protection, onEvent: () => undefined });

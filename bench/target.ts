@@ -1,4 +1,4 @@
-import { run } from './process.ts';
+import { run as execute } from './process.ts';
 
 /** What the kernel of a namespace counted of IPv4: RFC 4293, ipSystemStatsInReceives and InDelivers. */
 export interface Counts {
@@ -22,17 +22,17 @@ export class Target {
     this.mac = mac;
   }
 
-  /** @param number tells it from others of this run */
-  static async make(number: number): Promise<Target> {
-    const namespace = `rfw-bench-${process.pid}-${number}`;
+  /** @param run a name that no other run has @param number tells it from others of this run */
+  static async make(run: string, number: number): Promise<Target> {
+    const namespace = `${run}-${number}`;
     const device = `flood${number}`;
     const address = `10.200.${number}.1`;
-    await run('ip', ['netns', 'add', namespace]);
-    await run('ip', ['link', 'add', device, 'type', 'veth', 'peer', 'name', 'inside', 'netns', namespace]);
-    await run('ip', ['-n', namespace, 'address', 'add', `${address}/24`, 'dev', 'inside']);
-    await run('ip', ['-n', namespace, 'link', 'set', 'inside', 'up']);
-    await run('ip', ['link', 'set', device, 'up']);
-    const { stdout } = await run('ip', ['-n', namespace, 'link', 'show', 'inside']);
+    await execute('ip', ['netns', 'add', namespace]);
+    await execute('ip', ['link', 'add', device, 'type', 'veth', 'peer', 'name', 'inside', 'netns', namespace]);
+    await execute('ip', ['-n', namespace, 'address', 'add', `${address}/24`, 'dev', 'inside']);
+    await execute('ip', ['-n', namespace, 'link', 'set', 'inside', 'up']);
+    await execute('ip', ['link', 'set', device, 'up']);
+    const { stdout } = await execute('ip', ['-n', namespace, 'link', 'show', 'inside']);
     const mac = /link\/ether (\S+)/.exec(stdout)?.[1] ?? '';
     const target = new Target(namespace, device, address, mac);
     // The sources have no route here: the kernel must not drop them for that before the firewall does.
@@ -48,7 +48,7 @@ export class Target {
   /** Runs a program there. @returns its standard output */
   async run(...command: string[]): Promise<string> {
     const [file, ...args] = this.prefix;
-    return (await run(file, [...args, ...command])).stdout;
+    return (await execute(file, [...args, ...command])).stdout;
   }
 
   async counts(): Promise<Counts> {
@@ -61,6 +61,6 @@ export class Target {
   }
 
   async remove(): Promise<void> {
-    await run('ip', ['netns', 'delete', this.namespace]);
+    await execute('ip', ['netns', 'delete', this.namespace]);
   }
 }

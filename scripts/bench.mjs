@@ -66,9 +66,10 @@ for (const program of ['load', 'flood']) {
   const source = join('bench', 'c', `${program}.c`);
   run('cc', ['-std=c11', '-D_GNU_SOURCE', '-O2', '-Wall', '-Wextra', '-Werror', '-o', join(target, program), source]);
 }
-// A namespace that ends with the benches: whatever they do, the firewall of this host can't be touched.
+// Namespaces that end with the benches: whatever they do, the firewall of this host can't be touched, and no process stays.
+const namespaces = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
 const main = join(target, 'bench', 'main.js');
-const { status } = spawnSync('unshare', ['--net', '--mount', process.execPath, main, ...process.argv.slice(2)], {
+const { status } = spawnSync('unshare', [...namespaces, process.execPath, main, ...process.argv.slice(2)], {
   cwd: root,
   env,
   stdio: 'inherit',
