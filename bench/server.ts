@@ -17,7 +17,6 @@ import type { Store } from '../src/engine/store/store.ts';
 import { lifetime, ruleOf } from './addresses.ts';
 import type { BenchBackend } from './context.ts';
 import { memoryOf, tellBench, told } from './process.ts';
-import { putAll } from './put-all.ts';
 
 // The outward server of the daemon, put together otherwise than the daemon does: with a route that does nothing, without a
 // disk, or with an engine that can be given a million rules at once.
@@ -73,8 +72,7 @@ function engineRoutes(server: FastifyInstance, engine: Engine): void {
 
 async function load(engine: Engine, { load: count }: LoadOrder): Promise<LoadReport> {
   const began = performance.now();
-  await putAll(
-    engine,
+  await engine.submitAll(
     (function* () {
       for (let index = 0; index < count; index++) {
         const { action, chain, source } = ruleOf(index, 0);
