@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { advance, Host, onFakeTime, protection } from './engine.fixture.ts';
+import { advance, Host, onFakeTime, protection, settle } from './engine.fixture.ts';
 import { isDown, isFull, isRefused, losesAnswer, passes } from './faults.fixture.ts';
 import { LiteralBackend } from './literal.fixture.ts';
 import { dumped } from './rules.fixture.ts';
@@ -164,8 +164,10 @@ describe('a batch that is tried one by one', () => {
     const host = await Host.running(new LiteralBackend(['ssh']));
     host.backend.applies.push(passes, isRefused, losesAnswer);
     host.backend.replaces.push(passes, isDown);
-    const puts = ['10.9.9.9', '10.0.0.1', '10.0.0.2', '10.0.0.3'].map((address) => host.put(address));
-    return { host, answers: Promise.all(puts) };
+    const first = host.put('10.9.9.9');
+    await settle();
+    const puts = ['10.0.0.1', '10.0.0.2', '10.0.0.3'].map((address) => host.put(address));
+    return { host, answers: Promise.all([first, ...puts]) };
   }
 
   it('answers with kernel-unavailable once the engine is degraded', async () => {

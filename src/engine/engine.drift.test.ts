@@ -44,7 +44,7 @@ describe('a rule that somebody took out of the kernel', () => {
     const answers = [host.put('10.0.0.4'), host.put('10.0.0.2', 5), host.put('10.0.0.5'), host.delete('10.0.0.1')];
     expect(await Promise.all(answers)).toEqual(['created', 'updated', 'created', 'deleted']);
     expect(host.backend.dump()).toBe(dumped('10.0.0.5', '10.0.0.4', '10.0.0.3', '10.0.0.2'));
-    expect(host.backend.calls.slice(-3)).toEqual(['apply +1 -1 ~1', 'replace 4', 'apply +1 -1 ~1']);
+    expect(host.backend.calls.slice(-3)).toEqual(['apply +2 -1 ~1', 'replace 3', 'apply +2 -1 ~1']);
   });
 
   it('comes back although another rule of the batch is bad', async () => {

@@ -22,8 +22,9 @@ export function onFakeTime(): void {
 }
 
 /** Lets everything that needs no time come to its end. */
-export function settle(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+export async function settle(): Promise<void> {
+  // A batch begins a turn after what it is made of, and may lead to another.
+  for (let turn = 0; turn < 4; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
 }
 
 /** Moves the time, wall clock and uptime alike. */

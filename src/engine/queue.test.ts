@@ -29,6 +29,7 @@ class Trace {
   }
 
   async finish(): Promise<string> {
+    await settle();
     while (this.busy) await this.release();
     return this.log.join(' ');
   }
@@ -42,17 +43,21 @@ class Trace {
 }
 
 describe('WorkQueue', () => {
-  it('works on the first item at once, and then on all that came meanwhile as one batch', async () => {
+  it('makes one batch of all that came in one turn, and one of all that came while that was worked on', async () => {
     const trace = new Trace();
-    for (const item of [1, 2, 3, 4]) trace.queue.push(item);
-    expect(trace.log).toEqual(['[1]']);
-    expect(await trace.finish()).toBe('[1] [2 3 4]');
+    trace.queue.push(1);
+    await Promise.resolve();
+    trace.queue.push(2);
+    await settle();
+    expect(trace.log).toEqual(['[1 2]']);
+    for (const item of [3, 4, 5]) trace.queue.push(item);
+    expect(await trace.finish()).toBe('[1 2] [3 4 5]');
   });
 
   it('makes no batch larger than the limit', async () => {
     const trace = new Trace(2);
     for (const item of [1, 2, 3, 4, 5, 6]) trace.queue.push(item);
-    expect(await trace.finish()).toBe('[1] [2 3] [4 5] [6]');
+    expect(await trace.finish()).toBe('[1 2] [3 4] [5 6]');
   });
 
   it('runs a task after what came before it and before what came after it', async () => {
@@ -65,7 +70,7 @@ describe('WorkQueue', () => {
     trace.queue.push(5);
     trace.task('b');
     trace.task('c');
-    expect(await trace.finish()).toBe('[1] [2 3] <a> [4 5] <b> <c>');
+    expect(await trace.finish()).toBe('[1 2 3] <a> [4 5] <b> <c>');
   });
 
   it('is idle when it has nothing to do', async () => {
@@ -76,6 +81,7 @@ describe('WorkQueue', () => {
     const trace = new Trace();
     trace.queue.push(1);
     const idle = trace.queue.idle().then(() => trace.log.push('idle'));
+    await settle();
     trace.queue.push(2);
     await trace.release();
     trace.queue.push(3);

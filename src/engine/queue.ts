@@ -1,6 +1,8 @@
 /** Something that waits to be worked on: an item that may share a batch, or a task that runs between two batches. */
 type Entry<T> = { readonly item: T } | { readonly task: () => Promise<void> };
 
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 /**
  * Serialises work: batches of items and single tasks, in the order in which they came, one at a time. A batch is all
  * that waits, up to the next task or the limit.
@@ -49,6 +51,9 @@ export class WorkQueue<T> {
 
   async #drain(): Promise<void> {
     while (this.#entries.length > 0) {
+      // Of requests that have come in together each is pushed in a step of its own: they share a batch, and one commit, when
+      // all of them had their turn.
+      await nextTurn();
       const first = this.#entries[0];
       if (first !== undefined && 'task' in first) {
         this.#entries.shift();
