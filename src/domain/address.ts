@@ -2,6 +2,8 @@ import { RfwError } from './errors.ts';
 
 export type Family = 4 | 6;
 
+export const families: readonly Family[] = [4, 6];
+
 /** An IPv4 or IPv6 address as an unsigned integer of 32 or 128 bits. */
 export interface Address {
   readonly family: Family;

@@ -49,8 +49,8 @@ export function heldRules(): { readonly keys: string[]; readonly guard: PortGuar
       port = Number(chosen);
       return [];
     }
-    const jump = statements.find((statement) => 'jump' in statement)?.['jump'] as Json | undefined;
-    if (jump) {
+    const jumps = statements.flatMap(({ jump, goto }) => ((jump ?? goto) ? [(jump ?? goto) as Json] : []));
+    for (const jump of jumps) {
       const target = rules.filter((candidate) => candidate['chain'] === jump['target']);
       return target.flatMap((candidate) => keysOf(candidate, chain));
     }

@@ -2,26 +2,28 @@ import { type Chain, chains } from '../../domain/rule.ts';
 import type { Message } from '../../netlink/message.ts';
 import { addRule, flushChain, type Statements } from '../../netlink/nftables/commands.ts';
 import type { PairChain } from './pairs.ts';
-import { type Protection, protectionRules } from './protection.ts';
+import { guardEntry, guardRules, type Protection, whitelistRules } from './protection.ts';
 import type { ScopedSet } from './scoped-sets.ts';
 import { pairsStatements, type RejectOptions, setStatements } from './statements.ts';
-import { rfwTable } from './table.ts';
+import { guardChain, rfwTable } from './table.ts';
 
-/** What the base chains look up. */
+/** What the chains look up. */
 export interface Layout {
   readonly protection: Protection;
-  readonly sets: Iterable<ScopedSet>;
-  readonly pairs: Iterable<PairChain>;
+  readonly sets: readonly ScopedSet[];
+  readonly pairs: readonly PairChain[];
 }
 
-/** Empties the base chains, after which nothing is looked up any more. */
+/** Empties base chains and what they lead to, after which nothing is looked up any more. */
 export function emptyChains(which: Iterable<Chain> = chains): Message[] {
-  return Array.from(which, (chain) => flushChain(rfwTable, chain));
+  return Array.from(which, (chain) => (chain === 'forward' ? [chain] : [chain, guardChain(chain)]))
+    .flat()
+    .map((name) => flushChain(rfwTable, name));
 }
 
 /**
- * Fills a base chain, which must be empty: guard, whitelist, then the strata from the highest down. Only what holds anything
- * has a rule.
+ * Fills a base chain and what it leads to, which must be empty: guard, whitelist, then the strata from the highest down. What
+ * holds nothing has no rule.
  */
 export function fillChain(chain: Chain, { protection, sets, pairs }: Layout, options: RejectOptions): Message[] {
   const placed: { readonly stratum: number; readonly rules: readonly Statements[] }[] = [];
@@ -36,7 +38,13 @@ export function fillChain(chain: Chain, { protection, sets, pairs }: Layout, opt
     }
   }
   placed.sort((a, b) => b.stratum - a.stratum);
-  return [...protectionRules(protection, chain), ...placed.flatMap(({ rules }) => rules)].map((statements) =>
-    addRule(rfwTable, chain, statements),
-  );
+  const strata = placed.flatMap(({ rules }) => rules);
+  return [
+    ...(chain === 'forward' ? [] : rulesOf(guardChain(chain), guardRules(protection, chain))),
+    ...rulesOf(chain, [...guardEntry(protection, chain), ...whitelistRules(protection, chain), ...strata]),
+  ];
+}
+
+function rulesOf(chain: string, rules: readonly Statements[]): Message[] {
+  return rules.map((statements) => addRule(rfwTable, chain, statements));
 }

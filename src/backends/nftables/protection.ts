@@ -1,5 +1,5 @@
-import type { Family, Prefix } from '../../domain/address.ts';
-import { guardKey, type PortGuard } from '../../domain/guard.ts';
+import { type Family, families, type Prefix } from '../../domain/address.ts';
+import { guardKey } from '../../domain/guard.ts';
 import type { Chain } from '../../domain/rule.ts';
 import type { Message } from '../../netlink/message.ts';
 import { addElements, addSet, deleteSet, type Statements } from '../../netlink/nftables/commands.ts';
@@ -7,6 +7,7 @@ import { KeyType, SetFlag } from '../../netlink/nftables/constants.ts';
 import {
   accept,
   drop,
+  jump,
   leave,
   loadDestination,
   loadSource,
@@ -17,14 +18,12 @@ import {
 } from '../../netlink/nftables/statements.ts';
 import type { Desired } from '../backend.ts';
 import { keyLengthOf, prefixElements } from './elements.ts';
-import { rfwTable } from './table.ts';
+import { guardChain, rfwTable } from './table.ts';
 
 /** What stands above every stratum. */
 export type Protection = Pick<Desired, 'guard' | 'whitelist'>;
 
 export const unprotected: Protection = { guard: null, whitelist: [] };
-
-const families: readonly Family[] = [4, 6];
 
 /** The identity of a protection as text. */
 export function protectionKey({ guard, whitelist }: Protection): string {
@@ -40,13 +39,16 @@ interface PrefixSet {
 /** The sets that a protection has: one a family for what holds anything. */
 function setsOf({ guard, whitelist }: Protection): PrefixSet[] {
   return [
-    ...families.map((family) => prefixSet('guard', family, guard?.allowed ?? [])),
-    ...families.map((family) => prefixSet('whitelist', family, whitelist)),
+    ...families.map((family) => prefixSet(guardSet(family), family, guard?.allowed ?? [])),
+    ...families.map((family) => prefixSet(whitelistSet(family), family, whitelist)),
   ].filter(({ prefixes }) => prefixes.length > 0);
 }
 
-function prefixSet(what: string, family: Family, all: readonly Prefix[]): PrefixSet {
-  return { name: `${what}_ip${family}`, family, prefixes: all.filter((prefix) => prefix.family === family) };
+const guardSet = (family: Family): string => `guard_ip${family}`;
+const whitelistSet = (family: Family): string => `whitelist_ip${family}`;
+
+function prefixSet(name: string, family: Family, all: readonly Prefix[]): PrefixSet {
+  return { name, family, prefixes: all.filter((prefix) => prefix.family === family) };
 }
 
 /** Takes the sets of a protection out. No rule may look them up any more. */
@@ -66,38 +68,41 @@ export function withProtection(protection: Protection): Message[] {
   ]);
 }
 
-/** The first rules of a chain: the guard, then the whitelist. */
-export function protectionRules(protection: Protection, chain: Chain): Statements[] {
-  const names = new Set(setsOf(protection).map(({ name }) => name));
-  return [
-    ...(protection.guard === null ? [] : guardRules(protection.guard, chain, names)),
-    ...families.filter((family) => names.has(`whitelist_ip${family}`)).map((family) => whitelistRule(chain, family)),
-  ];
+/**
+ * `tcp dport 7393 jump guard_input`; in output `tcp sport`. Packets of other protocols, and forwarded ones, pass by one
+ * comparison.
+ */
+export function guardEntry({ guard }: Protection, chain: Chain): Statements[] {
+  if (guard === null || chain === 'forward') return [];
+  const match = chain === 'input' ? matchDestinationPort('tcp', guard.port) : matchSourcePort('tcp', guard.port);
+  return [[match, jump(guardChain(chain))]];
 }
 
-/** `tcp dport 7393 ip saddr @guard_ip4 accept`, `tcp dport 7393 drop`; what the host answers, the same way round. */
-function guardRules({ port }: PortGuard, chain: Chain, names: ReadonlySet<string>): Statements[] {
-  if (chain === 'forward') return [];
-  const match = chain === 'input' ? matchDestinationPort('tcp', port) : matchSourcePort('tcp', port);
-  const allowed = families
-    .filter((family) => names.has(`guard_ip${family}`))
-    .map((family) => {
+/** What becomes of TCP at the guarded port: `ip saddr @guard_ip4 accept`, then `drop`; in output the destination. */
+export function guardRules(protection: Protection, chain: 'input' | 'output'): Statements[] {
+  if (protection.guard === null) return [];
+  const allowed = setsOf(protection)
+    .filter(({ name, family }) => name === guardSet(family))
+    .map(({ name, family }) => {
       const load = chain === 'input' ? loadSource(ipOf(family)) : loadDestination(ipOf(family));
-      return [match, matchFamily(ipOf(family)), load, matchSet(`guard_ip${family}`), accept()];
+      return [matchFamily(ipOf(family)), load, matchSet(name), accept()];
     });
-  return [...allowed, [match, drop()]];
+  return [...allowed, [drop()]];
 }
 
 /**
  * `ip saddr @whitelist_ip4 return`, in output the destination. In forward both: a packet between one whitelisted address and
  * one that isn't is still for the rules on the other, as in the list that iptables would have.
  */
-function whitelistRule(chain: Chain, family: Family): Statements {
-  const ip = ipOf(family);
-  const listed = matchSet(`whitelist_ip${family}`);
-  const source = chain === 'output' ? [] : [loadSource(ip), listed];
-  const destination = chain === 'input' ? [] : [loadDestination(ip), listed];
-  return [matchFamily(ip), ...source, ...destination, leave()];
+export function whitelistRules({ whitelist }: Protection, chain: Chain): Statements[] {
+  const listed = families.filter((family) => whitelist.some((prefix) => prefix.family === family));
+  return listed.map((family) => {
+    const ip = ipOf(family);
+    const match = matchSet(whitelistSet(family));
+    const source = chain === 'output' ? [] : [loadSource(ip), match];
+    const destination = chain === 'input' ? [] : [loadDestination(ip), match];
+    return [matchFamily(ip), source, destination, leave()];
+  });
 }
 
 /** The family as nft calls it. */

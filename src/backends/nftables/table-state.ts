@@ -14,7 +14,10 @@ import {
   read,
 } from '../../netlink/nftables/commands.ts';
 import { chain, generation, set, type TableAttributes, table } from '../../netlink/nftables/objects.ts';
-import { rfwTable } from './table.ts';
+import { innerChains, rfwTable } from './table.ts';
+
+/** The chains that are there whatever rules there are. */
+const fixedChains: ReadonlySet<string> = new Set([...baseChains, ...innerChains]);
 
 /** What is known of rfw's table in the kernel; undefined when there is none. */
 export function readTable(connection: Connection): TableAttributes | undefined {
@@ -33,7 +36,7 @@ export function readGeneration(connection: Connection): number {
   return (reply && read(generation, reply).id) ?? 0;
 }
 
-/** The sets and chains, but for the base chains, that the table has. */
+/** The sets that the table has, and the chains that come and go. */
 export interface Contents {
   readonly sets: readonly string[];
   readonly chains: readonly string[];
@@ -45,7 +48,7 @@ export async function readContents(): Promise<Contents> {
     .map((reply) => read(chain, reply))
     .filter((found) => found.table === rfwTable.name)
     .map((found) => found.name ?? '')
-    .filter((name) => !(baseChains as readonly string[]).includes(name));
+    .filter((name) => !fixedChains.has(name));
   return { sets, chains };
 }
 

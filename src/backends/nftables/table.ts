@@ -17,6 +17,14 @@ const hooks = { input: Hook.input, output: Hook.output, forward: Hook.forward } 
 /** Only this process may change the table, and the table outlives it. */
 export const ownership = TableFlag.owner | TableFlag.persist;
 
+/** The chain that TCP from or to the guarded port goes through. */
+export function guardChain(chain: Chain): string {
+  return `guard_${chain}`;
+}
+
+/** The chains that base chains lead to, whatever rules there are. */
+export const innerChains: readonly string[] = [guardChain('input'), guardChain('output')];
+
 /** The named counter of all rules of an action in a chain. */
 export function counterName(chain: Chain, action: Action): string {
   return `${chain}_${action}`;
@@ -38,5 +46,6 @@ export function tableMessages(owned: boolean): Message[] {
     ...chains.map((chain) =>
       addChain(rfwTable, chain, { type: 'filter', hook: hooks[chain], priority, policy: Verdict.accept }),
     ),
+    ...innerChains.map((name) => addChain(rfwTable, name)),
   ];
 }
