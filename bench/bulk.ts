@@ -85,12 +85,13 @@ export const bulk: Bench = async (context) => {
     context.say(`bulk: ${name}: ${amount(milliseconds, 'ms')}`);
     return milliseconds;
   };
-  const rfw = (how: LoaderTask['how'], counters = false) => loadWithRfw(context, { how, counters }, removals);
+  const rfw = (how: LoaderTask['how'], counters: LoaderTask['counters'] = 'off') =>
+    loadWithRfw(context, { how, counters }, removals);
   const own = {
     replace: () => rfw('replace'),
     'replace, objects made meanwhile': () => rfw('replace on the way'),
     [`apply by ${batch}`]: () => rfw(batch),
-    'replace with counters': () => rfw('replace', true),
+    'replace with counters': () => rfw('replace', 'on'),
   };
   const rivals = {
     'netlink client alone': () => loadWithClient(context),

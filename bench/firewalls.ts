@@ -19,7 +19,7 @@ const hosts = (count: number): string[] => Array.from({ length: count }, (_, ind
 
 /** rfw's backend with all that the daemon puts into the kernel: guard, whitelist, strata. */
 const rfw =
-  (counters: boolean): Maker =>
+  (counters: LoaderTask['counters']): Maker =>
   async (target, addresses) => {
     const task: LoaderTask = { rules: addresses, counters, how: 'replace' };
     const loader = new Partner([...target.prefix, ...moduleCommand('loader', task)]);
@@ -70,8 +70,8 @@ const linear: Maker = async (target, addresses, { folder }) => {
 };
 
 export const firewalls: Readonly<Record<string, Maker>> = {
-  rfw: rfw(true),
-  'rfw without counters': rfw(false),
+  rfw: rfw('auto'),
+  'rfw without counters': rfw('off'),
   'hand-written nft': handWritten,
   'linear iptables': linear,
 };

@@ -9,7 +9,8 @@ import { tellBench, told } from './process.ts';
 
 export interface LoaderTask {
   readonly rules: number;
-  readonly counters: boolean;
+  /** `nftables.counters`: auto as the daemon has it. */
+  readonly counters: 'auto' | 'on' | 'off';
   /** `replace` with objects made beforehand, `replace` with objects made meanwhile, or `apply` with so many at a time. */
   readonly how: 'replace' | 'replace on the way' | number;
 }
@@ -59,8 +60,15 @@ async function countPackets(backend: Backend): Promise<Counted> {
   return { packets: Number(packets.reduce((sum, some) => sum + some, 0n)) };
 }
 
+/** As in src/daemon/backend.ts. */
+const countedByDefault = 65_536;
+
 async function main({ rules: count, counters, how }: LoaderTask): Promise<void> {
-  const backend: Backend = new NftablesBackend({ counters, rejectTcpWithReset: false });
+  const backend: Backend = new NftablesBackend({
+    counters: counters !== 'off',
+    countAtMost: counters === 'auto' ? countedByDefault : Number.POSITIVE_INFINITY,
+    rejectTcpWithReset: false,
+  });
   await backend.probe();
   const now = Date.now();
   const rules: Iterable<Rule> =

@@ -72,19 +72,19 @@ export interface Repair {
   readonly removed: number;
   /** How many lines of the guard were put in, moved or taken out. */
   readonly guard: number;
-  /** How many rules were brought in anew because nobody knew what the kernel held, or it held nothing any more. */
-  readonly rebuilt: number;
+  /** Whether all was brought in anew, because nobody knew what the kernel held, or it held nothing any more. */
+  readonly rebuilt: boolean;
 }
 
 /** What is said of a kernel that held what it should. */
-export const nothingRepaired: Repair = { missing: [], moved: 0, removed: 0, guard: 0, rebuilt: 0 };
+export const nothingRepaired: Repair = { missing: [], moved: 0, removed: 0, guard: 0, rebuilt: false };
 
 /** Whether the kernel held something else than it should. */
 export function hasRepaired(repair: Repair): boolean {
-  return repair.missing.length + repair.moved + repair.removed + repair.guard + repair.rebuilt > 0;
+  return repair.rebuilt || repair.missing.length + repair.moved + repair.removed + repair.guard > 0;
 }
 
-/** What all rules of one action in one chain have met since rfw's first start on this boot. */
+/** What all rules of one action in one chain have met, since they were last taken out as a whole. */
 export interface Total {
   readonly chain: Chain;
   readonly action: Action;

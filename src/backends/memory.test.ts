@@ -67,7 +67,7 @@ describe('a replacement', () => {
       moved: 0,
       removed: 0,
       guard: 0,
-      rebuilt: 0,
+      rebuilt: false,
     });
   });
 

@@ -78,7 +78,7 @@ export class MemoryBackend implements Backend {
       moved: kept.filter((key, index) => key !== inOrder[index]).length,
       removed: before.size - kept.length,
       guard: guardStands ? 0 : 1,
-      rebuilt: 0,
+      rebuilt: false,
     };
   }
 

@@ -6,6 +6,9 @@ import { RfwError } from '../domain/errors.ts';
 import type { Config } from './config.ts';
 import { requireNetAdmin } from './privileges.ts';
 
+/** Rules that count with `nftables.counters = auto`: about a quarter of a second for the kernel when all come at once. */
+const countedRules = 65_536;
+
 /** A backend that works, and why it was taken. */
 export interface ChosenBackend {
   readonly backend: Backend;
@@ -53,7 +56,11 @@ export function makeBackend(name: BackendName, config: Config, iptablesPath = co
     case 'iptables':
       return new IptablesBackend({ path: iptablesPath, owner: config.stateDir });
     case 'nftables':
-      return new NftablesBackend({ counters: config.nftablesCounters, rejectTcpWithReset: config.rejectTcpReset });
+      return new NftablesBackend({
+        counters: config.nftablesCounters !== 'off',
+        countAtMost: config.nftablesCounters === 'on' ? Number.POSITIVE_INFINITY : countedRules,
+        rejectTcpWithReset: config.rejectTcpReset,
+      });
     case 'memory':
       return new MemoryBackend();
   }

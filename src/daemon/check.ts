@@ -28,7 +28,7 @@ function backendDetails({ backend, nftablesCounters, rejectTcpReset }: Config): 
   const nftables =
     backend === 'auto' || backend === 'nftables'
       ? [
-          ...(nftablesCounters ? [] : ['nftables without counters for each rule']),
+          ...(nftablesCounters === 'off' ? ['nftables without counters for each rule'] : []),
           ...(rejectTcpReset ? ['nftables answers rejected TCP with a reset'] : []),
         ]
       : [];

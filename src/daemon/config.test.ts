@@ -51,7 +51,7 @@ describe('loadConfig', () => {
       whitelistFile: folder.at('white.list'),
       backend: 'auto',
       iptablesPath: 'iptables',
-      nftablesCounters: true,
+      nftablesCounters: 'auto',
       rejectTcpReset: false,
       stateDir: '/var/lib/rfw',
     } satisfies Config);
@@ -74,8 +74,8 @@ describe('loadConfig', () => {
     ['firewall.backend = iptables', ({ backend }) => backend, 'iptables'],
     ['firewall.backend = nftables', ({ backend }) => backend, 'nftables'],
     ['firewall.backend = Memory', ({ backend }) => backend, 'memory'],
-    ['nftables.counters = off', ({ nftablesCounters }) => nftablesCounters, false],
-    ['nftables.counters = On', ({ nftablesCounters }) => nftablesCounters, true],
+    ['nftables.counters = off', ({ nftablesCounters }) => nftablesCounters, 'off'],
+    ['nftables.counters = On', ({ nftablesCounters }) => nftablesCounters, 'on'],
     ['reject.tcp.reset', ({ rejectTcpReset }) => rejectTcpReset, true],
     ['state.dir = /srv/rfw', ({ stateDir }) => stateDir, '/srv/rfw'],
   ])('takes %s', (line, pick, value) => {
@@ -150,7 +150,7 @@ describe('loadConfig', () => {
       [...local, 'firewall.backend = nft'],
       'FILE, line 4: firewall.backend = nft: it must be one of auto, iptables, nftables, memory',
     ],
-    [[...local, 'nftables.counters = yes'], 'FILE, line 4: nftables.counters = yes: it must be on or off'],
+    [[...local, 'nftables.counters = yes'], 'FILE, line 4: nftables.counters = yes: it must be one of auto, on, off'],
     [[...local, 'nftables.counters'], 'FILE, line 4: nftables.counters needs a value: nftables.counters = …'],
     [[...local, 'reject.tcp.reset = on'], /^FILE, line 4: reject\.tcp\.reset is a flag\. Allowed: /],
     [[...local, 'state.dir ='], 'FILE, line 4: state.dir = : it must not be empty'],

@@ -9,6 +9,10 @@ import { type IniEntry, parseIni } from './ini.ts';
 export const backendChoices = ['auto', 'iptables', 'nftables', 'memory'] as const;
 export type BackendChoice = (typeof backendChoices)[number];
 
+/** Which rules count what they meet: all, none, or so many that the kernel doesn't suffer from it. */
+const counterChoices = ['auto', 'on', 'off'] as const;
+export type CounterChoice = (typeof counterChoices)[number];
+
 /** The configuration file, checked and with all defaults filled in. */
 export interface Config {
   readonly file: string;
@@ -23,7 +27,7 @@ export interface Config {
   readonly backend: BackendChoice;
   readonly iptablesPath: string;
   /** Whether nftables counts packets and bytes for each rule. */
-  readonly nftablesCounters: boolean;
+  readonly nftablesCounters: CounterChoice;
   /** Whether reject answers TCP with a reset, where the backend is nftables. */
   readonly rejectTcpReset: boolean;
   readonly stateDir: string;
@@ -120,7 +124,7 @@ export function parseConfig(text: string, file: string): Config {
     whitelistFile: settings.file('whitelist.file'),
     backend: settings.value('firewall.backend', 'auto', backendChoice),
     iptablesPath: settings.value('iptables.path', 'iptables', notEmpty),
-    nftablesCounters: settings.value('nftables.counters', 'on', onOrOff),
+    nftablesCounters: settings.value('nftables.counters', 'auto', counterChoice),
     rejectTcpReset: settings.flag('reject.tcp.reset'),
     stateDir: settings.value('state.dir', '/var/lib/rfw', (text) => resolve(dirname(file), notEmpty(text))),
   };
@@ -207,10 +211,10 @@ function username(text: string): string {
   throw new RfwError('config-invalid', 'it must not contain a colon');
 }
 
-function onOrOff(text: string): boolean {
-  const value = text.toLowerCase();
-  if (value === 'on' || value === 'off') return value === 'on';
-  throw new RfwError('config-invalid', 'it must be on or off');
+function counterChoice(text: string): CounterChoice {
+  const choice = counterChoices.find((candidate) => candidate === text.toLowerCase());
+  if (choice) return choice;
+  throw new RfwError('config-invalid', `it must be one of ${counterChoices.join(', ')}`);
 }
 
 function backendChoice(text: string): BackendChoice {

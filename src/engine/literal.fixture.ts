@@ -97,7 +97,7 @@ export class LiteralBackend implements Kernel {
     }
     this.#lines = next;
     const missing = [...desired.rules].filter((rule) => !had.has(ruleKey(rule)));
-    return { missing, moved, removed, guard: 0, rebuilt: 0 };
+    return { missing, moved, removed, guard: 0, rebuilt: false };
   }
 
   dump(): string {

@@ -34,7 +34,7 @@ describe('Reconciler', () => {
   it('brings the kernel to what is wanted and says what it repaired', async () => {
     const repair = await reconciler.bring(wanted);
     expect(kernel.dump()).toBe(dumped('10.0.0.2', '10.0.0.1'));
-    expect(repair).toEqual({ missing: wanted.rules, moved: 0, removed: 0, guard: 0, rebuilt: 0 });
+    expect(repair).toEqual({ missing: wanted.rules, moved: 0, removed: 0, guard: 0, rebuilt: false });
     expect(reconciler.degraded).toBeUndefined();
   });
 
@@ -87,7 +87,7 @@ describe('Reconciler', () => {
 });
 
 describe('isDrift', () => {
-  const none = { missing: [], moved: 0, removed: 0, guard: 0, rebuilt: 0 };
+  const none = { missing: [], moved: 0, removed: 0, guard: 0, rebuilt: false };
 
   it.each([
     ['nothing', none, false],

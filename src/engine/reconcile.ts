@@ -123,5 +123,5 @@ export function degradedError(reason: string): RfwError {
 
 /** Whether a repair found that somebody else had changed rfw's rules. */
 export function isDrift(repair: Repair): boolean {
-  return repair.missing.length + repair.moved + repair.guard + repair.rebuilt > 0;
+  return repair.rebuilt || repair.missing.length + repair.moved + repair.guard > 0;
 }

@@ -194,7 +194,7 @@ export class IptablesBackend implements Backend {
       moved: sum(repairs.map((repair) => repair.moved)),
       removed: sum(repairs.map((repair) => repair.removed)),
       guard: sum(repairs.map((repair) => repair.guard)),
-      rebuilt: 0,
+      rebuilt: false,
     };
   }
 

@@ -71,7 +71,7 @@ export function planRepair(
       moved,
       removed: rules(lifted.map((place) => place.line)).length - moved,
       guard: Math.max(guard(placed), guard(lifted.map((place) => place.line))),
-      rebuilt: 0,
+      rebuilt: false,
     },
   };
 }

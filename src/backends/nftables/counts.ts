@@ -9,12 +9,10 @@ import type { Total } from '../backend.ts';
 import { keyLengthOf } from './elements.ts';
 import { isPair, type Mirror } from './mirror.ts';
 import { type PairChain, type PairReading, readPairs } from './pairs.ts';
-import { type Count, elementPrefix } from './plan.ts';
+import { type Count, elementPrefix, nothingMet } from './plan.ts';
 import type { ScopedSet } from './scoped-sets.ts';
 import { counted, rfwTable } from './table.ts';
 import { readTable } from './table-state.ts';
-
-export const nothingMet: Count = { packets: 0n, bytes: 0n };
 
 /** What the kernel says of a rule that it holds. */
 export interface Reading extends Count {

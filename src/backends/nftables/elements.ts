@@ -16,15 +16,21 @@ export function addressBytes(prefix: Prefix): Uint8Array {
 }
 
 /** Adds a host as one element, a network as the two ends of a range. @param timeout milliseconds */
-export function addPrefix(list: ElementList, kind: 'host' | 'network', prefix: Prefix, timeout?: number): void {
+export function addPrefix(
+  list: ElementList,
+  kind: 'host' | 'network',
+  prefix: Prefix,
+  timeout?: number,
+  counts = false,
+): void {
   const small = prefix.family === 4;
   if (kind === 'host') {
-    list.add(small ? Number(prefix.value) : prefix.value, timeout);
+    list.add(small ? Number(prefix.value) : prefix.value, timeout, counts);
     return;
   }
   const { first, last } = rangeOf(prefix);
-  if (small) list.addRange(Number(first), Number(last), timeout);
-  else list.addRange(first, last, timeout);
+  if (small) list.addRange(Number(first), Number(last), timeout, counts);
+  else list.addRange(first, last, timeout, counts);
 }
 
 /** The prefixes as elements of an interval set. They must be disjoint. */

@@ -5,6 +5,7 @@ import { NetlinkError } from '../../netlink/errno.ts';
 import type { Message } from '../../netlink/message.ts';
 import {
   addChain,
+  addElements,
   addRule,
   addSet,
   addTable,
@@ -46,11 +47,13 @@ export function probeFeatures(connection: Connection): Features {
   if (missing !== undefined) throw missing;
   const element = new ElementList(4, 1);
   element.add(1);
+  const counting = new ElementList(4, 1);
+  counting.add(1, undefined, true);
   const can = (...messages: readonly Message[]): boolean => refusals(connection, messages).length === 0;
   return {
     owner: can(addTable(table, ownership)),
     destroys: can(addTable(table), addSet(table, 'hosts', host), ...destroyElements(table, 'hosts', element)),
-    counters: can(addTable(table), addSet(table, 'hosts', { ...host, counters: true })),
+    counters: can(addTable(table), addSet(table, 'hosts', host), ...addElements(table, 'hosts', counting)),
   };
 }
 

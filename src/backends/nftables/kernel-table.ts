@@ -133,7 +133,8 @@ export class KernelTable {
   isStill({ handle, generation }: TableIdentity): boolean {
     const found = readTable(this.#questions);
     const untouched = found !== undefined && found.handle === handle && readGeneration(this.#questions) === generation;
-    return untouched && this.#owns && ((found.flags ?? 0) & TableFlag.owner) !== 0;
+    // The kernel takes the owner flag away with the owner; what persists was owned.
+    return untouched && this.#owns && ((found.flags ?? 0) & TableFlag.persist) !== 0;
   }
 
   /** Tells of changes by others, where they are possible. @returns ends that */

@@ -19,6 +19,7 @@ export interface Taken {
   readonly spec: RuleSpec;
   readonly home: Home;
   readonly order: number;
+  readonly counts: boolean;
 }
 
 export interface MirrorState {
@@ -26,10 +27,14 @@ export interface MirrorState {
   readonly levels: Uint32Array;
   readonly orders: Float64Array;
   readonly lastOrder: number;
+  readonly counting: number;
   readonly strata: StrataState;
   readonly sets: ScopedSetsState;
   readonly pairs: PairChainsState;
 }
+
+/** In a level, beside the stratum: the rule counts what it meets. Strata are 15 bits. */
+const countsBit = 0x8000;
 
 /** Rows that may be free, beside as many as are in use, before the table is closed up. */
 const looseRows = 10_000;
@@ -40,11 +45,12 @@ const looseRows = 10_000;
  */
 export class Mirror {
   readonly #specs: SpecTable;
-  /** The stratum of each row. */
+  /** The stratum of each row, and whether its rule counts: see `countsBit`. */
   readonly #levels: Column<Uint32Array>;
   /** When the rule of each row was put, counted: rows follow it but for those that were put back. */
   readonly #orders: Column<Float64Array>;
   #lastOrder: number;
+  #counting: number;
   readonly #strata: Strata;
   readonly sets: ScopedSets;
   readonly pairs: PairChains;
@@ -56,6 +62,7 @@ export class Mirror {
     this.#levels = new Column(state?.levels ?? new Uint32Array());
     this.#orders = new Column(state?.orders ?? new Float64Array());
     this.#lastOrder = state?.lastOrder ?? 0;
+    this.#counting = state?.counting ?? 0;
     this.#strata = state ? Strata.from(state.strata) : new Strata();
     this.sets = state ? ScopedSets.from(state.sets) : new ScopedSets(lastNumber);
     this.pairs = state ? PairChains.from(state.pairs) : new PairChains(lastNumber);
@@ -78,6 +85,7 @@ export class Mirror {
       levels: this.#levels.state(rows),
       orders: this.#orders.state(rows),
       lastOrder: this.#lastOrder,
+      counting: this.#counting,
       strata: this.#strata.state(),
       sets: this.sets.state(),
       pairs: this.pairs.state(),
@@ -87,6 +95,16 @@ export class Mirror {
   /** How many rules there are. */
   get size(): number {
     return this.#specs.size;
+  }
+
+  /** How many rules count what they meet. */
+  get counting(): number {
+    return this.#counting;
+  }
+
+  /** Whether the rule, which must be there, counts what it meets. */
+  counts(spec: RuleSpec): boolean {
+    return (this.#levels.get(this.#rowOf(spec)) & countsBit) !== 0;
   }
 
   /** The highest number of a set or chain so far. */
@@ -115,7 +133,7 @@ export class Mirror {
   }
 
   /** Puts a rule above all others. @throws RfwError `kernel-refused` when it is there, `unsupported` */
-  put(spec: RuleSpec): Home {
+  put(spec: RuleSpec, counts: boolean): Home {
     const row = this.#specs.tryAdd(spec);
     if (row < 0) throw new RfwError('kernel-refused', `Rule exists: ${ruleKey(spec)}`);
     let stratum: number;
@@ -125,7 +143,7 @@ export class Mirror {
       this.#specs.remove(row);
       throw error;
     }
-    this.#levels.set(row, stratum);
+    this.#enter(row, stratum, counts);
     this.#orders.set(row, ++this.#lastOrder);
     const shape = this.#specs.shape(this.#specs.shapeOf(row));
     if (shape.other !== undefined) return this.pairs.add(spec, stratum);
@@ -139,19 +157,21 @@ export class Mirror {
     const row = this.#rowOf(spec);
     const home = this.#homeAt(row);
     const order = this.#orders.get(row);
-    this.#strata.remove(spec, this.#levels.get(row));
+    const counts = (this.#levels.get(row) & countsBit) !== 0;
+    this.#strata.remove(spec, this.#levelOf(row));
+    if (counts) this.#counting--;
     if (isPair(home)) home.chain.pairs.delete(ruleKey(spec));
     else home.count--;
     this.#specs.remove(row);
-    return { spec, home, order };
+    return { spec, home, order, counts };
   }
 
   /** Puts back what was taken out, where it was. */
-  untake({ spec, home, order }: Taken): void {
+  untake({ spec, home, order, counts }: Taken): void {
     const stratum = stratumOf(home);
     this.#strata.putBack(spec, stratum);
     const row = this.#specs.add(spec);
-    this.#levels.set(row, stratum);
+    this.#enter(row, stratum, counts);
     this.#orders.set(row, order);
     if (isPair(home)) home.chain.pairs.set(ruleKey(spec), home);
     else home.count++;
@@ -168,6 +188,15 @@ export class Mirror {
     this.#orders.reorder(oldRows);
   }
 
+  #levelOf(row: number): number {
+    return this.#levels.get(row) & ~countsBit;
+  }
+
+  #enter(row: number, stratum: number, counts: boolean): void {
+    this.#levels.set(row, counts ? stratum | countsBit : stratum);
+    if (counts) this.#counting++;
+  }
+
   #rowOf(spec: RuleSpec): number {
     const row = this.#specs.find(spec);
     if (row < 0) throw new RfwError('kernel-refused', `No such rule: ${ruleKey(spec)}`);
@@ -176,7 +205,7 @@ export class Mirror {
 
   #homeAt(row: number): Home {
     const shape = this.#specs.shape(this.#specs.shapeOf(row));
-    const stratum = this.#levels.get(row);
+    const stratum = this.#levelOf(row);
     return shape.other === undefined ? this.#setAt(shape, stratum) : this.pairs.get(this.#specs.spec(row), stratum);
   }
 
@@ -217,7 +246,8 @@ export class Mirror {
     this.pairs.relabel(to);
     this.#setsOf = new WeakMap();
     for (let row = this.#specs.next(0); row >= 0; row = this.#specs.next(row + 1)) {
-      this.#levels.set(row, to(this.#levels.get(row)));
+      const level = this.#levels.get(row);
+      this.#levels.set(row, to(level & ~countsBit) | (level & countsBit));
     }
   }
 }

@@ -15,7 +15,7 @@ import {
   type RuleState,
   type Total,
 } from '../backend.ts';
-import { nothingMet, pageLength, type Reading, readPairChain, readRules, readTotals } from './counts.ts';
+import { pageLength, type Reading, readPairChain, readRules, readTotals } from './counts.ts';
 import { difference } from './difference.ts';
 import { type Features, shortcomingsOf } from './features.ts';
 import { KernelTable, refusing, type TableIdentity } from './kernel-table.ts';
@@ -23,14 +23,16 @@ import { lapsedOf } from './lapsed.ts';
 import { emptyChains, fillChain } from './layout.ts';
 import { Mirror, type MirrorState } from './mirror.ts';
 import type { Pair } from './pairs.ts';
-import { type Count, type PlanOptions, plan, type Step } from './plan.ts';
+import { type Count, nothingMet, type PlanOptions, plan, type Step } from './plan.ts';
 import { type Protection, protectionKey, unprotected, withoutProtection, withProtection } from './protection.ts';
 import { rebuild } from './rebuild.ts';
 import { isUnknown } from './refusal.ts';
 
 export interface NftablesOptions {
-  /** Whether each rule counts what it meets: `nftables.counters`. */
+  /** Whether rules count what they meet: `nftables.counters`. */
   readonly counters: boolean;
+  /** How many do at most; all by default. A counter costs the kernel four times the time of the element itself. */
+  readonly countAtMost?: number;
   /** Whether reject answers TCP with a reset: `reject.tcp.reset`. */
   readonly rejectTcpWithReset: boolean;
   /** Milliseconds since the epoch. */
@@ -120,8 +122,8 @@ export class NftablesBackend implements Backend {
     return refusing(async () => {
       const guard = guardKey(desired.guard) === guardKey(this.#protection.guard) ? 0 : 1;
       if (this.#mirror === undefined || !this.#kernel().isOurs()) {
-        const rebuilt = await this.#rebuild(desired);
-        return { ...nothingRepaired, guard: 0, rebuilt };
+        await this.#rebuild(desired);
+        return { ...nothingRepaired, rebuilt: true };
       }
       const { add, remove, moved } = difference(this.#mirror, desired.rules);
       if (moved > 0 || add.length > fewMissing) await this.#rebuild(desired);
@@ -189,12 +191,12 @@ export class NftablesBackend implements Backend {
   }
 
   #optionsKey(): string {
-    return `counters ${this.#counts}, reset ${this.#options.rejectTcpWithReset}`;
+    return `counters ${this.#counts} ${this.#options.countAtMost}, reset ${this.#options.rejectTcpWithReset}`;
   }
 
   #planOptions(): PlanOptions {
     return {
-      counters: this.#counts,
+      countAtMost: this.#counts ? (this.#options.countAtMost ?? Number.POSITIVE_INFINITY) : 0,
       destroys: this.#kernel().features.destroys,
       rejectTcpWithReset: this.#options.rejectTcpWithReset,
       now: (this.#options.now ?? Date.now)(),
@@ -211,14 +213,13 @@ export class NftablesBackend implements Backend {
     return this.#mirror === undefined ? new Map() : readRules(this.#kernel().questions, this.#mirror, specs);
   }
 
-  async #rebuild(desired: Desired): Promise<number> {
+  async #rebuild(desired: Desired): Promise<void> {
     const table = this.#kernel();
     const claim = table.claim();
     const { mirror, pairs } = await table.unheard(() => rebuild(table, claim, desired, () => this.#planOptions()));
     this.#mirror = mirror;
     this.#protection = { guard: desired.guard, whitelist: desired.whitelist };
     await this.#learnHandles(pairs);
-    return mirror.size;
   }
 
   /** Takes a step, and brings another protection where it differs. */

@@ -21,13 +21,15 @@ export interface Count {
 }
 
 export interface PlanOptions extends RejectOptions {
-  /** Whether each element counts what it meets. */
-  readonly counters: boolean;
+  /** How many rules count what they meet, at most. */
+  readonly countAtMost: number;
   /** Whether the kernel can be told to take out an element that may have gone by itself. Linux 6.3 */
   readonly destroys: boolean;
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
+
+export const nothingMet: Count = { packets: 0n, bytes: 0n };
 
 /** One step of the mirror, and the messages by which the kernel follows. */
 export interface Step {
@@ -117,17 +119,18 @@ export function plan(
       else leave(rule.home, spec);
     }
     for (const rule of change.add) {
-      const home = mirror.put(rule);
+      const counts = mirror.counting < options.countAtMost;
+      const home = mirror.put(rule, counts);
       put.push(rule);
       if (isPair(home)) newPairs.push(home);
-      else addPrefix(coming.of(home), home.scope.kind, elementPrefix(rule), lifetimeOf(rule, options.now));
+      else addPrefix(coming.of(home), home.scope.kind, elementPrefix(rule), lifetimeOf(rule, options.now), counts);
     }
     for (const rule of change.refresh) mirror.homeOf(rule);
     for (const rule of change.renew) {
       const home = mirror.homeOf(rule);
       if (isPair(home)) continue;
       leave(home, rule);
-      const count = counts.get(rule);
+      const count = mirror.counts(rule) ? (counts.get(rule) ?? nothingMet) : undefined;
       if (count === undefined) {
         addPrefix(coming.of(home), home.scope.kind, elementPrefix(rule), lifetimeOf(rule, options.now));
       } else {
@@ -153,7 +156,7 @@ export function plan(
     const remove = options.destroys ? destroyElements : deleteElements;
     return {
       before: [
-        ...newSets.map((set) => addScopedSet(set, options.counters)),
+        ...newSets.map(addScopedSet),
         ...[...leaving.bySet].flatMap(([set, list]) => (set.count === 0 ? [] : remove(rfwTable, set.name, list))),
         ...[...coming.bySet].flatMap(([set, list]) => addElements(rfwTable, set.name, list)),
         ...full,

@@ -19,8 +19,8 @@ export function asRfwError(error: unknown): unknown {
   if (error instanceof NetlinkError) {
     if (error.code === 'EPERM') {
       return new RfwError(
-        'kernel-unavailable',
-        `${error.message}. Another rfw, or another program, may own the table inet rfw: nft list tables shows it`,
+        'state-in-use',
+        `${error.message}. Another rfw, or another program, may own the table inet rfw: nft list table inet rfw names its program`,
         { cause: error },
       );
     }

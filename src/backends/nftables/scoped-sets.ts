@@ -99,13 +99,12 @@ export class ScopedSets {
   }
 }
 
-/** Makes the set in the kernel. @param counters whether each element counts what it meets */
-export function addScopedSet({ name, scope: { family, kind } }: ScopedSet, counters: boolean): Message {
+/** Makes the set in the kernel. Which of its elements count, each says itself. */
+export function addScopedSet({ name, scope: { family, kind } }: ScopedSet): Message {
   return addSet(rfwTable, name, {
     keyType: family === 4 ? KeyType.ipv4 : KeyType.ipv6,
     keyLength: keyLengthOf(family),
     flags: SetFlag.timeout | (kind === 'network' ? SetFlag.interval : 0),
-    counters,
   });
 }
 

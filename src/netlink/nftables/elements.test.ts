@@ -27,12 +27,14 @@ interface Spec {
   readonly first: bigint;
   readonly last: bigint | undefined;
   readonly timeout: number | undefined;
+  readonly counts: boolean;
 }
 
 /** What the table codec is given for what the list was given. */
-function tableValues(keyLength: KeyLength, { first, last, timeout }: Spec): ElementAttributes[] {
+function tableValues(keyLength: KeyLength, { first, last, timeout, counts }: Spec): ElementAttributes[] {
   const key = (address: bigint) => ({ value: keyOf(keyLength, address) });
-  const start = { key: key(first), timeout: timeout === undefined ? undefined : BigInt(timeout) };
+  const expression = counts ? ({ name: 'counter', data: {} } as const) : undefined;
+  const start = { key: key(first), timeout: timeout === undefined ? undefined : BigInt(timeout), expression };
   if (last === undefined || last + 1n === 1n << BigInt(8 * keyLength)) return [start];
   return [start, { flags: ElementFlag.intervalEnd, key: key(last + 1n) }];
 }
@@ -41,9 +43,11 @@ const specOf = (keyLength: KeyLength): fc.Arbitrary<Spec> => {
   const highest = (1n << BigInt(8 * keyLength)) - 1n;
   const address = fc.oneof(fc.bigInt(0n, highest), fc.constantFrom(0n, highest));
   const timeout = fc.option(fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }), { nil: undefined });
-  return fc.tuple(address, fc.option(address, { nil: undefined }), timeout).map(([one, other, timeout]) => {
-    if (other === undefined) return { first: one, last: undefined, timeout };
-    return one < other ? { first: one, last: other, timeout } : { first: other, last: one, timeout };
+  const other = fc.option(address, { nil: undefined });
+  return fc.tuple(address, other, timeout, fc.boolean()).map(([one, other, timeout, counts]) => {
+    if (other === undefined) return { first: one, last: undefined, timeout, counts };
+    const [first, last] = one < other ? [one, other] : [other, one];
+    return { first, last, timeout, counts };
   });
 };
 
@@ -52,9 +56,9 @@ describe.each<KeyLength>([4, 16])('keys of %d bytes', (keyLength) => {
     fc.assert(
       fc.property(fc.array(specOf(keyLength), { minLength: 1, maxLength: 50 }), (specs) => {
         const list = new ElementList(keyLength, 1);
-        for (const { first, last, timeout } of specs) {
-          if (last === undefined) list.add(keyLength === 4 ? Number(first) : first, timeout);
-          else list.addRange(first, last, timeout);
+        for (const { first, last, timeout, counts } of specs) {
+          if (last === undefined) list.add(keyLength === 4 ? Number(first) : first, timeout, counts);
+          else list.addRange(first, last, timeout, counts);
         }
         const elements = specs.flatMap((spec) => tableValues(keyLength, spec));
         expect(list.length).toBe(elements.length);

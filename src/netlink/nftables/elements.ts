@@ -15,11 +15,21 @@ const dataValueId = 1; // NFTA_DATA_VALUE
 const [keyId] = element.rows.key;
 const [flagsId] = element.rows.flags;
 const [timeoutId] = element.rows.timeout;
+const [expressionId] = element.rows.expression;
+const expressionNameId = 1; // NFTA_EXPR_NAME
+const expressionDataId = 2; // NFTA_EXPR_DATA
 
 const flagsLength = attributeHeaderLength + 4;
 const timeoutLength = attributeHeaderLength + 8;
 const flagsHeader = header(flagsLength, flagsId);
 const timeoutHeader = header(timeoutLength, timeoutId);
+
+/** An expression `counter` that has counted nothing yet: its header, its name with the NUL, and no data. */
+const counterName = new TextEncoder().encode('counter\0');
+const counterLength = 3 * attributeHeaderLength + counterName.length;
+const counterHeader = header(counterLength, expressionId, nestedFlag);
+const counterNameHeader = header(attributeHeaderLength + counterName.length, expressionNameId);
+const counterDataHeader = header(attributeHeaderLength, expressionDataId, nestedFlag);
 
 /** The elements of one attribute, without its own header. */
 const contentMaxLength = attributeMaxLength - attributeHeaderLength;
@@ -45,7 +55,7 @@ export class ElementList {
   /** `capacity` is the number of elements that fit before the buffer has to grow. */
   constructor(keyLength: KeyLength, capacity = 64) {
     this.keyLength = keyLength;
-    this.#bytes = new Uint8Array(Math.max(1, capacity) * this.#size(true, false));
+    this.#bytes = new Uint8Array(Math.max(1, capacity) * this.#size(true, false, false));
     this.#view = new DataView(this.#bytes.buffer);
   }
 
@@ -56,28 +66,29 @@ export class ElementList {
 
   /**
    * Adds one address, as an unsigned number. `timeout` is milliseconds, a positive integer; without one the element has
-   * the default of the set. Throws EncodeError for numbers out of range, and leaves the list as it was.
+   * the default of the set. With `counts` it counts the packets that match it, whatever the set says.
+   * Throws EncodeError for numbers out of range, and leaves the list as it was.
    */
-  add(address: number | bigint, timeout?: number): void {
+  add(address: number | bigint, timeout?: number, counts = false): void {
     this.#check(address, timeout);
-    this.#room(this.#size(timeout !== undefined, false));
-    this.#write(address, timeout, false);
+    this.#room(this.#size(timeout !== undefined, false, counts));
+    this.#write(address, timeout, false, counts);
   }
 
   /**
    * Adds the addresses from first to last, both inside, to an interval set: an element where the range starts, with the
    * timeout, and one after its end. A range up to the highest address has no end.
    */
-  addRange(first: number | bigint, last: number | bigint, timeout?: number): void {
+  addRange(first: number | bigint, last: number | bigint, timeout?: number, counts = false): void {
     this.#check(first, timeout);
     this.#check(last, undefined);
     if (first > last) throw new EncodeError(`a range from ${first} down to ${last}`);
     const end = BigInt(last) + 1n;
     const open = end >> BigInt(8 * this.keyLength) !== 0n;
     // Both ends go into one attribute, so that a refusal of the one names an attribute that holds the other.
-    this.#room(this.#size(timeout !== undefined, false) + (open ? 0 : this.#size(false, true)));
-    this.#write(first, timeout, false);
-    if (!open) this.#write(end, undefined, true);
+    this.#room(this.#size(timeout !== undefined, false, counts) + (open ? 0 : this.#size(false, true, false)));
+    this.#write(first, timeout, false, counts);
+    if (!open) this.#write(end, undefined, true, false);
   }
 
   /** The contents of the attributes, as views that are good until the list changes. */
@@ -98,9 +109,10 @@ export class ElementList {
     this.#ends.length = 0;
   }
 
-  #size(timeout: boolean, end: boolean): number {
+  #size(timeout: boolean, end: boolean, counts: boolean): number {
     // Headers of the item, of its key, and of the value in the key.
-    return 3 * attributeHeaderLength + this.keyLength + (timeout ? timeoutLength : 0) + (end ? flagsLength : 0);
+    const fixed = 3 * attributeHeaderLength + this.keyLength;
+    return fixed + (timeout ? timeoutLength : 0) + (end ? flagsLength : 0) + (counts ? counterLength : 0);
   }
 
   #check(address: number | bigint, timeout: number | undefined): void {
@@ -128,10 +140,11 @@ export class ElementList {
     }
   }
 
-  #write(address: number | bigint, timeout: number | undefined, end: boolean): void {
+  #write(address: number | bigint, timeout: number | undefined, end: boolean, counts: boolean): void {
     const view = this.#view;
     let at = this.#length;
-    view.setUint32(at, header(this.#size(timeout !== undefined, end), listItemId, nestedFlag), hostIsLittleEndian);
+    const size = this.#size(timeout !== undefined, end, counts);
+    view.setUint32(at, header(size, listItemId, nestedFlag), hostIsLittleEndian);
     at += 4;
     if (end) {
       view.setUint32(at, flagsHeader, hostIsLittleEndian);
@@ -155,7 +168,15 @@ export class ElementList {
       view.setBigUint64(at, wide >> 64n);
       view.setBigUint64(at + 8, BigInt.asUintN(64, wide));
     }
-    this.#length = at + this.keyLength;
+    at += this.keyLength;
+    if (counts) {
+      view.setUint32(at, counterHeader, hostIsLittleEndian);
+      view.setUint32(at + 4, counterNameHeader, hostIsLittleEndian);
+      this.#bytes.set(counterName, at + 8);
+      view.setUint32(at + 16, counterDataHeader, hostIsLittleEndian);
+      at += counterLength;
+    }
+    this.#length = at;
     this.#count++;
   }
 }
