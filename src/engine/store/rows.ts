@@ -48,21 +48,49 @@ export function readSpec(row: Row, from = 0): RuleSpec {
   });
 }
 
-/** @throws RfwError when somebody else has written it */
-export function readRule(row: Row): Rule {
-  const { action, chain, in: into, out, source, destination } = readSpec(row, 1);
-  const expiresAt = row[7];
-  return {
-    action,
-    chain,
-    in: into,
-    out,
-    source,
-    destination,
-    seq: Number(row[0]),
-    expiresAt: expiresAt === null ? null : Number(expiresAt),
-    createdAt: Number(row[8]),
-    origin: String(row[9]),
-    comment: String(row[10]),
-  };
+/** What `RuleReader` reads: seven columns instead of eleven, since each one of a million rows takes its time. */
+export const ruleSelection = `seq, source, expires_at, created_at,
+  action || ' ' || chain || ' ' || "in" || ' ' || "out" || ' ' || destination, origin, comment`;
+
+type Rest = Pick<RuleSpec, 'action' | 'chain' | 'in' | 'out' | 'destination'>;
+
+/** Reads rows of `ruleSelection`. What they have in common is mostly that of the row before, and read once. */
+export class RuleReader {
+  #text = '';
+  #rest: Rest | undefined;
+
+  /** @throws RfwError when somebody else has written it */
+  read(row: Row): Rule {
+    const { action, chain, in: into, out, destination } = this.#restOf(String(row[4]));
+    const source = readSide(row[1]);
+    ruleSpec({ action, chain, in: into, out, source, destination });
+    return {
+      action,
+      chain,
+      in: into,
+      out,
+      source,
+      destination,
+      seq: Number(row[0]),
+      expiresAt: row[2] === null ? null : Number(row[2]),
+      createdAt: Number(row[3]),
+      origin: String(row[5]),
+      comment: String(row[6]),
+    };
+  }
+
+  #restOf(text: string): Rest {
+    if (this.#rest !== undefined && text === this.#text) return this.#rest;
+    // None of the words has a blank in it.
+    const [action, chain, into = '', out = '', destination] = text.split(' ');
+    this.#rest = {
+      action: oneOf<Action>(actions, action),
+      chain: oneOf<Chain>(chains, chain),
+      in: parseInterface(into),
+      out: parseInterface(out),
+      destination: readSide(destination),
+    };
+    this.#text = text;
+    return this.#rest;
+  }
 }

@@ -17,7 +17,7 @@ import {
   storedHolder,
 } from './holder.ts';
 import { migrate } from './migrations.ts';
-import { type Row, readRule, readSpec, ruleColumns, specColumns } from './rows.ts';
+import { type Row, RuleReader, readSpec, ruleColumns, ruleSelection, specColumns } from './rows.ts';
 import { type Identity, identityOf, readSnapshot, writeSnapshot } from './snapshot-file.ts';
 import type { Intention, Mutation, Store, StoredState } from './store.ts';
 
@@ -89,11 +89,14 @@ export class SqliteStore implements Store {
 
   *#rules(): Generator<Rule> {
     try {
-      const page = this.#prepareRows(`SELECT * FROM rules WHERE seq > ? ORDER BY seq LIMIT ${pageLength}`);
+      const page = this.#prepareRows(
+        `SELECT ${ruleSelection} FROM rules WHERE seq > ? ORDER BY seq LIMIT ${pageLength}`,
+      );
+      const reader = new RuleReader();
       let last = 0;
       for (;;) {
         const rows = page.all(last) as Row[];
-        for (const row of rows) yield readRule(row);
+        for (const row of rows) yield reader.read(row);
         if (rows.length < pageLength) return;
         last = Number(rows.at(-1)?.[0]);
       }
