@@ -47,11 +47,15 @@ export function openLog(file: string, level: LogLevel, verbose: boolean): Log {
   };
 }
 
-/** A file that lines are appended to. A full disk costs lines and nothing else: the firewall goes on. */
+/**
+ * A file that lines are appended to: those of one turn of the event loop together, since a system call for each would be a
+ * good part of the work on a rule. A full disk costs lines and nothing else: the firewall goes on.
+ */
 class LogFile {
   readonly #path: string;
   #descriptor: number;
   #broken = false;
+  #lines: string[] = [];
 
   constructor(path: string) {
     this.#path = path;
@@ -64,6 +68,7 @@ class LogFile {
         { cause: error },
       );
     }
+    process.on('exit', () => this.#flush());
   }
 
   #open(): number {
@@ -71,8 +76,15 @@ class LogFile {
   }
 
   write(line: string): void {
+    if (this.#lines.push(line) === 1) setImmediate(() => this.#flush());
+  }
+
+  #flush(): void {
+    if (this.#lines.length === 0) return;
+    const text = this.#lines.join('');
+    this.#lines = [];
     try {
-      writeSync(this.#descriptor, line);
+      writeSync(this.#descriptor, text);
       this.#broken = false;
     } catch (error) {
       this.#complain(error);
@@ -80,6 +92,7 @@ class LogFile {
   }
 
   reopen(): void {
+    this.#flush();
     try {
       const descriptor = this.#open();
       closeSync(this.#descriptor);

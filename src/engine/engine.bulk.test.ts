@@ -14,13 +14,13 @@ function* puts(count: number): Generator<PutCommand> {
 }
 
 describe('many commands', () => {
-  it('are worked on in their order, a thousand at a time, and counted by their outcome', async () => {
+  it('are worked on in their order, some hundred at a time, and counted by their outcome', async () => {
     const host = await Host.running();
     await host.put('10.0.0.7');
     host.backend.calls.length = 0;
     const tally = await host.engine.submitAll(puts(2500));
     expect(tally.outcomes).toEqual({ created: 2499, exists: 1, updated: 0, deleted: 0, absent: 0 });
-    expect(host.backend.calls).toEqual(['apply +999 -0 ~1', 'apply +1000 -0 ~0', 'apply +500 -0 ~0']);
+    expect(host.backend.calls).toEqual(['apply +499 -0 ~1', ...Array(4).fill('apply +500 -0 ~0')]);
     expect((await host.stored()).map(({ seq }) => seq)).toEqual(Array.from({ length: 2500 }, (_, at) => 2500 - at));
   });
 
@@ -50,7 +50,7 @@ describe('many commands', () => {
     const bulk = host.engine.submitAll(puts(5000));
     await host.engine.stop();
     await expect(bulk).rejects.toMatchObject({ code: 'stopping' });
-    expect((await host.stored()).length % 1000).toBe(0);
+    expect((await host.stored()).length % 500).toBe(0);
   });
 
   it('may be none', async () => {

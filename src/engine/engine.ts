@@ -29,6 +29,9 @@ export interface EngineOptions {
 /** The most expiries that wait to be worked on. */
 const dueLimit = 5000;
 
+/** Commands of a bulk that go into the queue at once: about 10 ms for whoever comes meanwhile. */
+const bulkLimit = 500;
+
 /** The most commands in a batch, so that no batch keeps the next callers waiting for long. */
 const batchLimit = 1000;
 
@@ -131,13 +134,13 @@ export class Engine {
   }
 
   /**
-   * Puts and deletes many rules, in their order, a thousand at a time: whoever else asks for something meanwhile waits for one
-   * thousand at most. Those that are refused are counted, and the others go on.
+   * Puts and deletes many rules, in their order, some hundred at a time: whoever else asks for something meanwhile waits for
+   * those at most. Those that are refused are counted, and the others go on.
    * @throws RfwError `stopping`; what was done until then is enforced and durable
    */
   async submitAll(commands: Iterable<PutCommand | DeleteCommand>): Promise<Tally> {
     const tally = new Tally();
-    for (const chunk of chunksOf(commands, batchLimit)) {
+    for (const chunk of chunksOf(commands, bulkLimit)) {
       if (this.#stopping) throw stoppingError();
       await new Promise<void>((resolve) => this.#queue.pushAll(tally.count(chunk, resolve)));
       await nextTurn();
