@@ -20,7 +20,7 @@ export function asRfwError(error: unknown): unknown {
     if (error.code === 'EPERM') {
       return new RfwError(
         'kernel-unavailable',
-        `${error.message}. Another rfw, or another program, may own the table inet rfw: nft list tables shows it`,
+        `${error.message}. Where that is another rfw, or another program, end it first: nft list table inet rfw names it`,
         { cause: error },
       );
     }
