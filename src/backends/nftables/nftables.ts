@@ -119,7 +119,9 @@ export class NftablesBackend implements Backend {
   async replace(desired: Desired): Promise<Repair> {
     return refusing(async () => {
       const guard = guardKey(desired.guard) === guardKey(this.#protection.guard) ? 0 : 1;
-      if (this.#mirror === undefined || !this.#kernel().isOurs()) {
+      // What others have changed is not what this knows; a repair that fails must not leave that in doubt.
+      if (!this.#kernel().isOurs()) this.#mirror = undefined;
+      if (this.#mirror === undefined) {
         const rebuilt = await this.#rebuild(desired);
         return { ...nothingRepaired, guard: 0, rebuilt };
       }
@@ -214,7 +216,7 @@ export class NftablesBackend implements Backend {
   async #rebuild(desired: Desired): Promise<number> {
     const table = this.#kernel();
     const claim = table.claim();
-    const { mirror, pairs } = await table.unheard(() => rebuild(table, claim, desired, () => this.#planOptions()));
+    const { mirror, pairs } = await rebuild(table, claim, desired, () => this.#planOptions());
     this.#mirror = mirror;
     this.#protection = { guard: desired.guard, whitelist: desired.whitelist };
     await this.#learnHandles(pairs);
