@@ -162,17 +162,14 @@ export class NftablesBackend implements Backend {
   async resume(memory: unknown, desired: Desired): Promise<boolean> {
     // Whoever kept it has seen to it that it is what an earlier `memory` gave.
     const { table, options, protection, mirror } = memory as Memory;
-    if (options !== this.#optionsKey() || !this.#kernel().isStill(table)) return false;
-    try {
-      if (this.#kernel().claim(table.generation) !== 'taken-over') return false;
-    } catch (error) {
-      if (error instanceof NetlinkError && error.code === 'ERESTART') return false;
-      throw error;
-    }
-    this.#mirror = Mirror.from(mirror);
-    this.#protection = protection;
-    await refusing(() => this.#follow(this.#known(), nothing, desired));
-    return true;
+    if (options !== this.#optionsKey()) return false;
+    return refusing(async () => {
+      if (!this.#takeOver(table)) return false;
+      this.#mirror = Mirror.from(mirror);
+      this.#protection = protection;
+      await this.#follow(this.#known(), nothing, desired);
+      return true;
+    });
   }
 
   close(): void {
@@ -201,6 +198,17 @@ export class NftablesBackend implements Backend {
       rejectTcpWithReset: this.#options.rejectTcpWithReset,
       now: (this.#options.now ?? Date.now)(),
     };
+  }
+
+  /** Claims the table if it is the one that was left. */
+  #takeOver(left: TableIdentity): boolean {
+    if (!this.#kernel().isStill(left)) return false;
+    try {
+      return this.#kernel().claim(left.generation) === 'taken-over';
+    } catch (error) {
+      if (error instanceof NetlinkError && error.code === 'ERESTART') return false;
+      throw error;
+    }
   }
 
   /** Where the table has no owner, another program may have changed it: then it has to be repaired first. */
