@@ -88,6 +88,19 @@ export function clearTables(): void {
   nft('flush ruleset');
 }
 
+/** What another program may do to rfw's table where it can: things of its own, some of which hold each other. */
+export const meddling = `
+  add chain inet rfw mine
+  add chain inet rfw mine2
+  add map inet rfw targets { type ipv4_addr : verdict; }
+  add element inet rfw targets { 127.0.0.9 : jump mine }
+  add set inet rfw mine3 { type ipv4_addr; }
+  insert rule inet rfw mine ip saddr @mine3 jump mine2
+  insert rule inet rfw mine2 ip saddr vmap { 127.0.0.8 : drop, 127.0.0.7 : accept }
+  insert rule inet rfw input ip saddr vmap @targets
+  insert rule inet rfw input ip saddr { 127.0.0.2, 127.0.0.8 } accept
+`;
+
 const open: NftablesBackend[] = [];
 
 /** A backend that `closeAll` closes. */

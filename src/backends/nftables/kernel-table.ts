@@ -132,9 +132,10 @@ export class KernelTable {
   /** Whether the table is the one that was left, untouched, in a namespace in which nobody has changed anything since. */
   isStill({ handle, generation }: TableIdentity): boolean {
     const found = readTable(this.#questions);
-    const untouched = found !== undefined && found.handle === handle && readGeneration(this.#questions) === generation;
-    // The kernel takes the owner flag away with the owner; what persists was owned.
-    return untouched && this.#owns && ((found.flags ?? 0) & TableFlag.persist) !== 0;
+    if (!this.#owns || found === undefined || found.handle !== handle) return false;
+    // With the owner goes its flag, and what is left says that somebody owned it.
+    const left = found.owner === undefined && ((found.flags ?? 0) & TableFlag.persist) !== 0;
+    return left && readGeneration(this.#questions) === generation;
   }
 
   /** Tells of changes by others, where they are possible. @returns ends that */

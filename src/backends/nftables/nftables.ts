@@ -121,7 +121,9 @@ export class NftablesBackend implements Backend {
   async replace(desired: Desired): Promise<Repair> {
     return refusing(async () => {
       const guard = guardKey(desired.guard) === guardKey(this.#protection.guard) ? 0 : 1;
-      if (this.#mirror === undefined || !this.#kernel().isOurs()) {
+      // What others have changed is not what this knows; a repair that fails must not leave that in doubt.
+      if (!this.#kernel().isOurs()) this.#mirror = undefined;
+      if (this.#mirror === undefined) {
         await this.#rebuild(desired);
         return { ...nothingRepaired, rebuilt: true };
       }
@@ -162,17 +164,14 @@ export class NftablesBackend implements Backend {
   async resume(memory: unknown, desired: Desired): Promise<boolean> {
     // Whoever kept it has seen to it that it is what an earlier `memory` gave.
     const { table, options, protection, mirror } = memory as Memory;
-    if (options !== this.#optionsKey() || !this.#kernel().isStill(table)) return false;
-    try {
-      if (this.#kernel().claim(table.generation) !== 'taken-over') return false;
-    } catch (error) {
-      if (error instanceof NetlinkError && error.code === 'ERESTART') return false;
-      throw error;
-    }
-    this.#mirror = Mirror.from(mirror);
-    this.#protection = protection;
-    await refusing(() => this.#follow(this.#known(), nothing, desired));
-    return true;
+    if (options !== this.#optionsKey()) return false;
+    return refusing(async () => {
+      if (!this.#takeOver(table)) return false;
+      this.#mirror = Mirror.from(mirror);
+      this.#protection = protection;
+      await this.#follow(this.#known(), nothing, desired);
+      return true;
+    });
   }
 
   close(): void {
@@ -203,6 +202,17 @@ export class NftablesBackend implements Backend {
     };
   }
 
+  /** Claims the table if it is the one that was left. */
+  #takeOver(left: TableIdentity): boolean {
+    if (!this.#kernel().isStill(left)) return false;
+    try {
+      return this.#kernel().claim(left.generation) === 'taken-over';
+    } catch (error) {
+      if (error instanceof NetlinkError && error.code === 'ERESTART') return false;
+      throw error;
+    }
+  }
+
   /** Where the table has no owner, another program may have changed it: then it has to be repaired first. */
   #requireOurs(): void {
     if (this.#kernel().isOurs()) return;
@@ -216,7 +226,7 @@ export class NftablesBackend implements Backend {
   async #rebuild(desired: Desired): Promise<void> {
     const table = this.#kernel();
     const claim = table.claim();
-    const { mirror, pairs } = await table.unheard(() => rebuild(table, claim, desired, () => this.#planOptions()));
+    const { mirror, pairs } = await rebuild(table, claim, desired, () => this.#planOptions());
     this.#mirror = mirror;
     this.#protection = { guard: desired.guard, whitelist: desired.whitelist };
     await this.#learnHandles(pairs);

@@ -57,7 +57,7 @@ export class PairChains {
   }
 
   state(): PairChainsState {
-    return { chains: [...this.all()], lastNumber: this.#lastNumber, lastId: this.#lastId };
+    return { chains: structuredClone([...this.all()]), lastNumber: this.#lastNumber, lastId: this.#lastId };
   }
 
   get lastNumber(): number {

@@ -38,7 +38,7 @@ export async function rebuild(
     else await table.transact(messages, true);
   };
   try {
-    const pairs = await load(mirror, desired.rules, options, send);
+    const pairs = await table.unheard(() => load(mirror, desired.rules, options, send));
     const wiring = wire(mirror, desired, options());
     if (claim === 'to-replace') await table.replaceWith([...kept, ...wiring]);
     else await table.transact([...emptyChains(), ...withoutContents(contents), ...wiring], true);
@@ -64,16 +64,20 @@ async function load(
 ): Promise<Pair[]> {
   const pairs: Pair[] = [];
   let sending: Promise<void> = Promise.resolve();
-  for (const add of chunksOf(rules)) {
-    const step = plan(mirror, { add, remove: [], refresh: [], renew: [] }, new Map(), options());
-    for (const pair of step.pairs) pairs.push(pair);
+  try {
+    for (const add of chunksOf(rules)) {
+      const step = plan(mirror, { add, remove: [], refresh: [], renew: [] }, new Map(), options());
+      for (const pair of step.pairs) pairs.push(pair);
+      await sending;
+      step.commit();
+      sending = send(step.before);
+      // A failure is met by the next await; until then nobody else waits for it.
+      sending.catch(() => {});
+    }
+  } finally {
+    // Also when a plan fails: what is under way may still come to stand, and the connection takes one thing at a time.
     await sending;
-    step.commit();
-    sending = send(step.before);
-    // A failure is met by the next await; until then nobody else waits for it.
-    sending.catch(() => {});
   }
-  await sending;
   return pairs;
 }
 

@@ -20,7 +20,7 @@ export function asRfwError(error: unknown): unknown {
     if (error.code === 'EPERM') {
       return new RfwError(
         'state-in-use',
-        `${error.message}. Another rfw, or another program, may own the table inet rfw: nft list table inet rfw names its program`,
+        `${error.message}. Where that is another rfw, or another program, end it first: nft list table inet rfw names it`,
         { cause: error },
       );
     }

@@ -49,7 +49,7 @@ export class ScopedSets {
   }
 
   state(): ScopedSetsState {
-    return { sets: [...this.all()], lastNumber: this.#lastNumber };
+    return { sets: structuredClone([...this.all()]), lastNumber: this.#lastNumber };
   }
 
   get lastNumber(): number {

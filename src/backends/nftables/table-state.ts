@@ -13,6 +13,7 @@ import {
   listSets,
   read,
 } from '../../netlink/nftables/commands.ts';
+import { SetFlag } from '../../netlink/nftables/constants.ts';
 import { chain, generation, set, type TableAttributes, table } from '../../netlink/nftables/objects.ts';
 import { innerChains, rfwTable } from './table.ts';
 
@@ -36,14 +37,17 @@ export function readGeneration(connection: Connection): number {
   return (reply && read(generation, reply).id) ?? 0;
 }
 
-/** The sets that the table has, and the chains that come and go. */
+/** The sets that the table has, but for those that go with their rule, and the chains that come and go. */
 export interface Contents {
   readonly sets: readonly string[];
   readonly chains: readonly string[];
 }
 
 export async function readContents(): Promise<Contents> {
-  const sets = (await dump(listSets(rfwTable))).map((reply) => read(set, reply).name ?? '');
+  const sets = (await dump(listSets(rfwTable)))
+    .map((reply) => read(set, reply))
+    .filter(({ flags = 0 }) => (flags & SetFlag.anonymous) === 0)
+    .map(({ name = '' }) => name);
   const chains = (await dump(listChains('inet')))
     .map((reply) => read(chain, reply))
     .filter((found) => found.table === rfwTable.name)
@@ -57,11 +61,11 @@ export function lastNumberOf({ sets, chains }: Contents): number {
   return [...sets, ...chains].reduce((last, name) => Math.max(last, Number(/_(\d+)$/.exec(name)?.[1] ?? 0)), 0);
 }
 
-/** Takes sets and chains out, once no base chain refers to them. */
+/** Takes sets and chains out, once no base chain refers to them. Elements of somebody's map may jump to his chains. */
 export function withoutContents({ sets, chains }: Contents): Message[] {
   return [
     ...chains.map((name) => flushChain(rfwTable, name)),
-    ...chains.map((name) => deleteChain(rfwTable, name)),
     ...sets.map((name) => deleteSet(rfwTable, name)),
+    ...chains.map((name) => deleteChain(rfwTable, name)),
   ];
 }

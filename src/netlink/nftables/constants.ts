@@ -53,6 +53,8 @@ export const ObjectType = { counter: 1 } as const;
 
 /** enum nft_set_flags */
 export const SetFlag = {
+  /** Belongs to the rule that it was written in. */
+  anonymous: 0x1,
   constant: 0x2,
   interval: 0x4,
   map: 0x8,
