@@ -171,7 +171,7 @@ it('a table that another program owns is left alone', async () => {
   const owner = Connection.open();
   try {
     owner.transact([commands.addTable(rfwTable, TableFlag.owner)]);
-    await expect(backend.replace(desired({ rules: [drop] }))).rejects.toMatchObject({ code: 'kernel-unavailable' });
+    await expect(backend.replace(desired({ rules: [drop] }))).rejects.toMatchObject({ code: 'state-in-use' });
     expect(execute('nft', ['list', 'ruleset'])).not.toContain('chain');
   } finally {
     owner.close();
