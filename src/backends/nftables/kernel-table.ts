@@ -1,3 +1,4 @@
+import { readFileSync, readlinkSync } from 'node:fs';
 import { RfwError } from '../../domain/errors.ts';
 import { Connection } from '../../netlink/connection.ts';
 import { NetlinkError } from '../../netlink/errno.ts';
@@ -21,6 +22,8 @@ export type Claim =
 
 /** What makes sure later that the table is the one that was left. */
 export interface TableIdentity {
+  /** This start of the machine, and the network namespace: handles and generations begin anew in another. */
+  readonly place: string;
   readonly handle: bigint;
   readonly generation: number;
 }
@@ -126,11 +129,12 @@ export class KernelTable {
   identity(): TableIdentity | undefined {
     const handle = readTable(this.#questions)?.handle;
     if (!this.#owns || handle === undefined) return undefined;
-    return { handle, generation: readGeneration(this.#questions) };
+    return { place: placeOfThis(), handle, generation: readGeneration(this.#questions) };
   }
 
   /** Whether the table is the one that was left, untouched, in a namespace in which nobody has changed anything since. */
-  isStill({ handle, generation }: TableIdentity): boolean {
+  isStill({ place, handle, generation }: TableIdentity): boolean {
+    if (place !== placeOfThis()) return false;
     const found = readTable(this.#questions);
     if (!this.#owns || found === undefined || found.handle !== handle) return false;
     // With the owner goes its flag, and what is left says that somebody owned it.
@@ -183,6 +187,10 @@ export class KernelTable {
     this.#disturbed = true;
     for (const listener of this.#listeners) listener();
   }
+}
+
+function placeOfThis(): string {
+  return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${readlinkSync('/proc/self/ns/net')}`;
 }
 
 /** Has what netlink throws thrown as errors of the domain. */
