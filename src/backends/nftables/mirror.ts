@@ -5,7 +5,7 @@ import type { Shape } from '../../domain/shape.ts';
 import { SpecTable, type SpecTableState } from '../../domain/spec-table.ts';
 import { type Pair, PairChains, type PairChainsState } from './pairs.ts';
 import { type ScopedSet, ScopedSets, type ScopedSetsState, scopeOfShape } from './scoped-sets.ts';
-import { Strata, type StrataState, TooDeep } from './strata.ts';
+import { type Placed, Strata, type StrataState, TooDeep } from './strata.ts';
 
 /** Where a rule is in the kernel: an element of a set, or a rule of its own. */
 export type Home = ScopedSet | Pair;
@@ -54,6 +54,8 @@ export class Mirror {
   readonly #strata: Strata;
   readonly sets: ScopedSets;
   readonly pairs: PairChains;
+  /** The row whose rule has no stratum yet. */
+  #placing = -1;
   /** The sets of a shape by stratum: shapes are few, and their text is slow to make. */
   #setsOf = new WeakMap<Shape, Map<number, ScopedSet>>();
 
@@ -63,7 +65,8 @@ export class Mirror {
     this.#orders = new Column(state?.orders ?? new Float64Array());
     this.#lastOrder = state?.lastOrder ?? 0;
     this.#counting = state?.counting ?? 0;
-    this.#strata = state ? Strata.from(state.strata) : new Strata();
+    const standing = (): Iterable<Placed> => this.#placed();
+    this.#strata = state ? Strata.from(state.strata, standing) : new Strata(standing);
     this.sets = state ? ScopedSets.from(state.sets) : new ScopedSets(lastNumber);
     this.pairs = state ? PairChains.from(state.pairs) : new PairChains(lastNumber);
   }
@@ -132,16 +135,30 @@ export class Mirror {
     for (let row = this.#specs.next(0); row >= 0; row = this.#specs.next(row + 1)) yield this.#specs.spec(row);
   }
 
+  /** Prepares for rules that are to be put, with turns of the event loop where that takes long. Nothing may change meanwhile. */
+  prepare(rules: Iterable<RuleSpec>): Promise<void> {
+    return this.#strata.prepare(rules, () => new Promise((resolve) => setImmediate(resolve)));
+  }
+
+  *#placed(): Generator<Placed> {
+    for (let row = this.#specs.next(0); row >= 0; row = this.#specs.next(row + 1)) {
+      if (row !== this.#placing) yield { spec: this.#specs.spec(row), stratum: this.#levelOf(row) };
+    }
+  }
+
   /** Puts a rule above all others. @throws RfwError `kernel-refused` when it is there, `unsupported` */
   put(spec: RuleSpec, counts: boolean): Home {
     const row = this.#specs.tryAdd(spec);
     if (row < 0) throw new RfwError('kernel-refused', `Rule exists: ${ruleKey(spec)}`);
     let stratum: number;
     try {
+      this.#placing = row;
       stratum = this.#place(spec);
     } catch (error) {
       this.#specs.remove(row);
       throw error;
+    } finally {
+      this.#placing = -1;
     }
     this.#enter(row, stratum, counts);
     this.#orders.set(row, ++this.#lastOrder);

@@ -237,6 +237,7 @@ export class NftablesBackend implements Backend {
     const same = wanted === this.#protection || protectionKey(wanted) === protectionKey(this.#protection);
     const protection = same ? this.#protection : { guard: wanted.guard, whitelist: wanted.whitelist };
     if (same && isEmpty(change)) return;
+    await mirror.prepare(change.add);
     const options = this.#planOptions();
     const counts =
       this.#counts && change.renew.length > 0 ? await this.#readRules(change.renew) : new Map<Rule, Count>();

@@ -66,6 +66,7 @@ async function load(
   let sending: Promise<void> = Promise.resolve();
   try {
     for (const add of chunksOf(rules)) {
+      await mirror.prepare(add);
       const step = plan(mirror, { add, remove: [], refresh: [], renew: [] }, new Map(), options());
       for (const pair of step.pairs) pairs.push(pair);
       await sending;

@@ -119,6 +119,31 @@ describe('Strata', () => {
     );
   });
 
+  it('are the same where rules are compared only once one comes with another action', async () => {
+    await fc.assert(
+      fc.asyncProperty(steps, fc.boolean(), fc.boolean(), async (sequence, prepares, handsOn) => {
+        const eager = new Strata();
+        const standing = new Map<string, Placed>();
+        let lazy = new Strata(() => standing.values());
+        for (const { spec, remove } of sequence) {
+          const known = standing.get(ruleKey(spec));
+          if (remove && known) {
+            eager.remove(spec, known.stratum);
+            lazy.remove(spec, known.stratum);
+            standing.delete(ruleKey(spec));
+          } else if (!remove && !known) {
+            if (prepares) await lazy.prepare([spec], async () => {});
+            const stratum = lazy.place(spec);
+            expect(stratum).toBe(eager.place(spec));
+            standing.set(ruleKey(spec), { spec, stratum });
+          }
+          if (handsOn) lazy = Strata.from(structuredClone(lazy.state()), () => standing.values());
+        }
+      }),
+      { numRuns: 200 },
+    );
+  });
+
   it('never let two elements of one interval set overlap', () => {
     fc.assert(
       fc.property(steps, (sequence) => {

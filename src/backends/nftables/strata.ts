@@ -48,8 +48,18 @@ export class TooDeep extends RfwError {
   }
 }
 
+/** A rule that stands, and its stratum. */
+export interface Placed {
+  readonly spec: RuleSpec;
+  readonly stratum: number;
+}
+
+/** The rules that stand. */
+export type Standing = () => Iterable<Placed>;
+
 /** Strata as plain values that the structured clone algorithm and v8.serialize take. */
 export interface StrataState {
+  readonly counts: readonly number[];
   readonly conflicts: readonly (OverlapTreeState | undefined)[];
   readonly networks: readonly (readonly [scope: string, tree: OverlapTreeState])[];
 }
@@ -64,28 +74,39 @@ export interface StrataState {
  * those of their own scope that they overlap, since the elements of an interval set may not.
  */
 export class Strata {
-  /** For each chain and family, rules by action. */
+  /** How many rules there are, for each chain, family and action. */
+  readonly #counts: number[];
+  readonly #standing: Standing | undefined;
+  /**
+   * For each chain and family, rules by action. Where all have one action nothing conflicts, and there is none before a rule
+   * comes that has another: a million rules to block are not looked at twice.
+   */
   readonly #conflicts: (OverlapTree | undefined)[];
   /** For each scope of networks, those. */
   readonly #networks: Map<string, OverlapTree>;
 
-  constructor(state: StrataState = { conflicts: [], networks: [] }) {
+  /** @param standing the rules that stand, for when they have to be compared; without it they are from the beginning */
+  constructor(standing?: Standing, state: StrataState = { counts: [], conflicts: [], networks: [] }) {
+    this.#standing = standing;
+    this.#counts = [...state.counts];
     this.#conflicts = state.conflicts.map((tree) => tree && OverlapTree.from(tree));
     this.#networks = new Map(state.networks.map(([scope, tree]) => [scope, OverlapTree.from(tree)]));
   }
 
   /** Takes over what `state` gave, without a look at the rules. */
-  static from(state: StrataState): Strata {
-    return new Strata(state);
+  static from(state: StrataState, standing?: Standing): Strata {
+    return new Strata(standing, state);
   }
 
   /** Places a rule that is newer than all others. @returns its stratum @throws TooDeep and places nothing */
   place(spec: RuleSpec): number {
     const primary = primaryPrefix(spec);
-    const conflicts = this.#conflictsOf(spec.chain, primary.family);
+    const conflicts = this.#conflictsFor(spec, primary.family);
     let stratum = 0;
-    for (let lane = 0; lane < actions.length; lane++) {
-      if (actions[lane] !== spec.action) stratum = Math.max(stratum, 1 + conflicts.highest(primary, lane));
+    if (conflicts !== undefined) {
+      for (let lane = 0; lane < actions.length; lane++) {
+        if (actions[lane] !== spec.action) stratum = Math.max(stratum, 1 + conflicts.highest(primary, lane));
+      }
     }
     const network = networkOf(spec);
     if (network) stratum = Math.max(stratum, 1 + this.#networksOf(network.scope).highest(network.prefix, 0));
@@ -97,7 +118,10 @@ export class Strata {
   /** Puts a rule into the stratum where it was before it was removed. */
   putBack(spec: RuleSpec, stratum: number): void {
     const primary = primaryPrefix(spec);
-    this.#conflictsOf(spec.chain, primary.family).add(primary, actions.indexOf(spec.action), stratum);
+    const lane = actions.indexOf(spec.action);
+    this.#conflictsFor(spec, primary.family)?.add(primary, lane, stratum);
+    const at = actions.length * indexOf(spec.chain, primary.family) + lane;
+    this.#counts[at] = (this.#counts[at] ?? 0) + 1;
     const network = networkOf(spec);
     if (network) this.#networksOf(network.scope).add(network.prefix, 0, stratum);
   }
@@ -105,7 +129,11 @@ export class Strata {
   /** Takes a rule out. @param stratum what `place` returned for it, or what `relabel` made of that */
   remove(spec: RuleSpec, stratum: number): void {
     const primary = primaryPrefix(spec);
-    this.#conflictsOf(spec.chain, primary.family).remove(primary, actions.indexOf(spec.action), stratum);
+    const lane = actions.indexOf(spec.action);
+    const index = indexOf(spec.chain, primary.family);
+    this.#conflicts[index]?.remove(primary, lane, stratum);
+    const at = actions.length * index + lane;
+    this.#counts[at] = (this.#counts[at] ?? 0) - 1;
     const network = networkOf(spec);
     if (network) this.#networksOf(network.scope).remove(network.prefix, 0, stratum);
   }
@@ -122,22 +150,50 @@ export class Strata {
     for (const tree of this.#networks.values()) tree.relabel(to);
   }
 
+  /**
+   * Compares the rules that stand where a rule with another action is to come, some of them at a time, so that what else has to
+   * be done has its turn. Nothing may change meanwhile. Without it `place` does all of it at once.
+   */
+  async prepare(rules: Iterable<RuleSpec>, turn: () => Promise<void>): Promise<void> {
+    for (const spec of rules) {
+      const family = primaryPrefix(spec).family;
+      const index = indexOf(spec.chain, family);
+      if (this.#conflicts[index] !== undefined || !this.#disagrees(spec, family)) continue;
+      const tree = new OverlapTree(family, actions.length);
+      let count = 0;
+      for (const placed of this.#standing?.() ?? []) {
+        enter(tree, placed, spec.chain, family);
+        if (++count % rulesInOneTurn === 0) await turn();
+      }
+      this.#conflicts[index] = tree;
+    }
+  }
+
   /** A copy of everything, for `from`. */
   state(): StrataState {
     return {
+      counts: [...this.#counts],
       conflicts: Array.from(this.#conflicts, (tree) => tree?.state()),
       networks: [...this.#networks].map(([scope, tree]) => [scope, tree.state()]),
     };
   }
 
-  #conflictsOf(chain: Chain, family: Family): OverlapTree {
-    const index = 2 * chains.indexOf(chain) + (family === 4 ? 0 : 1);
-    let tree = this.#conflicts[index];
-    if (!tree) {
-      tree = new OverlapTree(family, actions.length);
-      this.#conflicts[index] = tree;
-    }
+  /** What the rule has to be compared with; undefined while all that stand have its action. */
+  #conflictsFor(spec: RuleSpec, family: Family): OverlapTree | undefined {
+    const index = indexOf(spec.chain, family);
+    const known = this.#conflicts[index];
+    if (known !== undefined) return known;
+    if (this.#standing !== undefined && !this.#disagrees(spec, family)) return undefined;
+    const tree = new OverlapTree(family, actions.length);
+    for (const placed of this.#standing?.() ?? []) enter(tree, placed, spec.chain, family);
+    this.#conflicts[index] = tree;
     return tree;
+  }
+
+  /** Whether a rule stands in the chain that has another action. */
+  #disagrees({ chain, action }: RuleSpec, family: Family): boolean {
+    const from = actions.length * indexOf(chain, family);
+    return actions.some((other, lane) => other !== action && (this.#counts[from + lane] ?? 0) > 0);
   }
 
   #networksOf(scope: Scope): OverlapTree {
@@ -149,6 +205,21 @@ export class Strata {
     }
     return tree;
   }
+}
+
+/** Rules that `prepare` compares between two turns: some milliseconds. */
+const rulesInOneTurn = 10_000;
+
+/** The place of a chain and family in a list of all of them. */
+function indexOf(chain: Chain, family: Family): number {
+  return 2 * chains.indexOf(chain) + (family === 4 ? 0 : 1);
+}
+
+/** Enters a rule that stands, if it is one of the chain and family. */
+function enter(tree: OverlapTree, { spec, stratum }: Placed, chain: Chain, family: Family): void {
+  if (spec.chain !== chain) return;
+  const primary = primaryPrefix(spec);
+  if (primary.family === family) tree.add(primary, actions.indexOf(spec.action), stratum);
 }
 
 /** The scope of a rule whose address stands in an interval set. */
