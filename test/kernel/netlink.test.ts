@@ -90,6 +90,60 @@ describe('nft lists what we load as what it loads itself', () => {
     );
   });
 
+  it('named counters, ports of either side, and elements that have met something', () => {
+    same(
+      [
+        nftables.addTable(t),
+        nftables.addCounter(t, 'dropped'),
+        nftables.addChain(t, 'c'),
+        nftables.addSet(t, 'h4', { ...ipv4, flags: SetFlag.timeout, counters: true }),
+        nftables.addFullElements(t, 'h4', [
+          {
+            key: { value: Uint8Array.of(192, 0, 2, 3) },
+            timeout: 60_000n,
+            expression: { name: 'counter', data: { packets: 7n, bytes: 700n } },
+          },
+        ]),
+        nftables.addRule(t, 'c', [line.matchSourcePort('tcp', 7393), line.countIn('dropped'), line.drop()]),
+      ],
+      `table inet t {
+        counter dropped { }
+        set h4 { type ipv4_addr; flags timeout; counter;
+          elements = { 192.0.2.3 counter packets 7 bytes 700 timeout 60s } }
+        chain c { tcp sport 7393 counter name "dropped" drop; }
+      }`,
+    );
+  });
+
+  it('takes elements that count although their set does not, for which nft has no words', () => {
+    const counting = elements(4, [2]);
+    counting.add(1, 60_000, true);
+    connection.transact([
+      nftables.addTable(t),
+      nftables.addSet(t, 's', { ...ipv4, flags: SetFlag.timeout }),
+      ...nftables.addElements(t, 's', counting),
+    ]);
+    const [request] = nftables.getElements(t, 's', elements(4, [1], [2]));
+    if (request === undefined) throw new Error('no request');
+    const found = nftables.readElements(connection.request(request));
+    expect(found.map(({ expression }) => expression?.name)).toEqual(['counter', undefined]);
+  });
+
+  it('sends what takes the kernel a while from another thread, with the same answers', async () => {
+    const list = new ElementList(4);
+    for (let index = 0; index < 50_000; index++) list.add(index);
+    let turns = 0;
+    const clock = setInterval(() => turns++, 1);
+    const add = nftables.addElements(t, 's', list);
+    await connection.transactAside([nftables.addTable(t), nftables.addSet(t, 's', ipv4), ...add]);
+    clearInterval(clock);
+    expect(turns).toBeGreaterThan(0);
+    const again = nftables.createElements(t, 's', elements(4, [1_000_000], [7]));
+    await expect(connection.transactAside(again)).rejects.toMatchObject({ code: 'EEXIST', attribute: 'elements[1]' });
+    const [reply] = connection.request(nftables.getSet(t, 's'));
+    expect([50_000, undefined]).toContain(reply && nftables.read(set, reply).count);
+  });
+
   it('ranges up to the last address and from the first', () => {
     const v4 = new ElementList(4);
     v4.addRange(0, 0x00ffffff);
