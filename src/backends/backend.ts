@@ -138,7 +138,11 @@ export interface Backend {
    * Undefined where nothing is to be gained.
    */
   memory(): unknown;
-  /** Takes over what an earlier process left in the kernel, without changing it. @returns false when it isn't provably that */
+  /**
+   * Takes over what an earlier process left in the kernel, and changes nothing there but for another guard or whitelist. The
+   * rules are those that the memory is of.
+   * @returns false when the kernel doesn't provably hold that
+   */
   resume(memory: unknown, desired: Desired): Promise<boolean>;
   /** Lets go of sockets and watches. What is in the kernel stays. */
   close(): void;

@@ -45,8 +45,8 @@ export interface Attempt {
   readonly milliseconds: number;
 }
 
-/** Connects from one loopback address to a server on another; half a second without an answer is silence. */
-export async function connection(source: string, destination: string, port = 0): Promise<Attempt> {
+/** Connects from one loopback address to a server on another. @param longest milliseconds after which no answer is silence */
+export async function connection(source: string, destination: string, port = 0, longest = 500): Promise<Attempt> {
   const server = createServer((socket) => socket.on('error', () => {}).end());
   server.listen(port, destination);
   await once(server, 'listening');
@@ -61,7 +61,7 @@ export async function connection(source: string, destination: string, port = 0):
         client.destroy();
         resolve(outcome);
       };
-      const timer = setTimeout(() => settle('silence'), 500);
+      const timer = setTimeout(() => settle('silence'), longest);
       client.on('connect', () => settle('pass'));
       client.on('error', (error) => settle('code' in error && error.code === 'ECONNREFUSED' ? 'refusal' : 'silence'));
     });

@@ -51,7 +51,8 @@ function endings(
   if (action === 'drop') return [[matches, count, drop()]];
   const unreachable = [matches, count, reject()];
   if (!rejectTcpWithReset) return [unreachable];
-  return [[matches, matchProtocol(Protocol.tcp), count, rejectWithReset()], unreachable];
+  // The protocol first: a look-up counts for its element, and what is not TCP comes to the second rule too.
+  return [[matchProtocol(Protocol.tcp), matches, count, rejectWithReset()], unreachable];
 }
 
 /** `iifname "eth0" ip saddr @input_drop_ip4_hosts_1 counter name "input_drop" drop` */

@@ -169,19 +169,25 @@ export class Trial {
       stale: { rules: displaced, guards: former === null ? [] : [former] },
     };
     await this.#memory.replace(desired);
-    for (const contender of this.#course.contenders) await this.#bring(contender, process, desired);
+    const sameRules = displaced.length === 0;
+    for (const contender of this.#course.contenders) await this.#bring(contender, process, desired, sameRules);
     this.#rules = remaining;
     this.#protection = protection;
   }
 
-  /** Brings a contender to the desired state by a backend of such a process. */
-  async #bring(contender: Contender, process: 'same' | 'new' | 'resumed', desired: Desired): Promise<void> {
+  /** Brings a contender to the desired state by a backend of such a process. To resume brings another protection, no other rules. */
+  async #bring(
+    contender: Contender,
+    process: 'same' | 'new' | 'resumed',
+    desired: Desired,
+    sameRules: boolean,
+  ): Promise<void> {
     const former = this.#backends.get(contender);
     const memory: unknown = structuredClone(former?.memory());
     if (process !== 'same') former?.close();
     const backend = process === 'same' && former !== undefined ? former : await contender.start();
     this.#backends.set(contender, backend);
-    if (process === 'resumed' && (await backend.resume(memory, desired))) return;
+    if (process === 'resumed' && (await backend.resume(memory, desired)) && sameRules) return;
     await backend.replace(desired);
   }
 
