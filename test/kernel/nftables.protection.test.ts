@@ -47,8 +47,8 @@ it('a chain goes through the guard, the whitelist, and the strata from the highe
   );
   expect(chain('input')).toEqual([
     `tcp dport ${port} jump guard_input`,
-    'ip saddr @whitelist_ip4 return',
-    'ip6 saddr @whitelist_ip6 return',
+    'ip saddr 192.0.2.0/24 return',
+    'ip6 saddr 2001:db8:9::/48 return',
     expect.stringMatching(/^ip saddr @input_reject_ip4_hosts_\d+ counter name "input_reject" reject$/),
     expect.stringMatching(/^iifname "eth0" ip saddr @input_accept_ip4_nets_\d+ counter name "input_accept" accept$/),
     expect.stringMatching(/^ip saddr @input_drop_ip4_nets_\d+ counter name "input_drop" drop$/),
@@ -56,8 +56,8 @@ it('a chain goes through the guard, the whitelist, and the strata from the highe
   expect(chain('guard_input')).toEqual(['ip saddr @guard_ip4 accept', 'ip6 saddr @guard_ip6 accept', 'drop']);
   expect(chain('output')).toEqual([
     `tcp sport ${port} jump guard_output`,
-    'ip daddr @whitelist_ip4 return',
-    'ip6 daddr @whitelist_ip6 return',
+    'ip daddr 192.0.2.0/24 return',
+    'ip6 daddr 2001:db8:9::/48 return',
     expect.stringMatching(/^ip6 daddr @output_accept_ip6_hosts_\d+ counter name "output_accept" accept$/),
   ]);
   expect(chain('forward')).toEqual([
@@ -66,6 +66,14 @@ it('a chain goes through the guard, the whitelist, and the strata from the highe
     expect.stringMatching(/^jump forward_pairs_\d+$/),
     expect.stringMatching(/^ip saddr @forward_drop_ip4_nets_\d+ counter name "forward_drop" drop$/),
   ]);
+});
+
+it('a whitelist of more than four prefixes of a family is looked up in its set', async () => {
+  const many = [1, 2, 3, 4, 5].map((third) => `192.0.${2 * third}.0/24`);
+  await backend.replace(
+    desired({ rules: ['drop input any any 10.0.0.0/8 any'], whitelist: [...many, '2001:db8::/32'] }),
+  );
+  expect(chain('input').slice(0, 2)).toEqual(['ip saddr @whitelist_ip4 return', 'ip6 saddr 2001:db8::/32 return']);
 });
 
 describe('the guarded port', () => {

@@ -11,7 +11,7 @@ const nameOf = (key: string): string => /10\.0\.0\.(\d)/.exec(key)?.[1] ?? '?';
 
 function standing(names: readonly string[]): Mirror {
   const mirror = Mirror.empty();
-  for (const name of names) mirror.put(rule(text(name)));
+  for (const name of names) mirror.put(rule(text(name)), false);
   return mirror;
 }
 

@@ -5,7 +5,7 @@ import { change, rule, spec } from '../rule.fixture.ts';
 import { Mirror } from './mirror.ts';
 import { type Count, type PlanOptions, plan, type Step } from './plan.ts';
 
-const options: PlanOptions = { counters: true, destroys: true, rejectTcpWithReset: false, now: 0 };
+const options: PlanOptions = { countAtMost: 10, destroys: true, rejectTcpWithReset: false, now: 0 };
 
 const [one, two, three] = ['10.0.0.1/32', '10.0.0.2/32', '10.0.0.3/32'].map(
   (prefix) => `drop input any any ${prefix} any`,

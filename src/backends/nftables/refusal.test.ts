@@ -28,7 +28,7 @@ it.each<[string, unknown, string]>([
   [
     'a table of somebody else',
     netlink('EPERM'),
-    'kernel-unavailable: add element inet rfw s: why (EPERM). Where that is another rfw, or another program, end it first: nft list table inet rfw names it, the kernel has not',
+    'state-in-use: add element inet rfw s: why (EPERM). Where that is another rfw, or another program, end it first: nft list table inet rfw names it, the kernel has not',
   ],
   [
     'what does not fit on the wire',
