@@ -1,11 +1,12 @@
-import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Daemon } from './daemon.fixture.ts';
+import { fill, smallDisk } from './disk.fixture.ts';
 import { Firewall } from './firewall.fixture.ts';
 import { Network } from './network.fixture.ts';
-import { must, run, until } from './process.fixture.ts';
+import { run, until } from './process.fixture.ts';
 import { Program } from './program.fixture.ts';
 
 const network = new Network();
@@ -23,33 +24,12 @@ afterAll(async () => {
   program.remove();
 });
 
-/** Writes to the file until there is no space left. */
-function fill(file: string): void {
-  const descriptor = openSync(file, 'a');
-  const block = Buffer.alloc(4096, 'x');
-  try {
-    for (;;) writeSync(descriptor, block);
-  } catch {
-    // That was the purpose.
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-/** A disk of one megabyte. @returns where it is mounted; the namespace of the test run ends it at the latest */
-async function smallDisk(): Promise<string> {
-  const folder = program.fresh('disk');
-  mkdirSync(folder);
-  await must('mount', '-t', 'tmpfs', '-o', 'size=1m', 'rfw-e2e', folder);
-  return folder;
-}
-
 describe('with the state on a full disk', () => {
   let disk = '';
   let daemon: Daemon;
 
   beforeEach(async () => {
-    disk = await smallDisk();
+    disk = await smallDisk(program);
     daemon = new Daemon({ program, namespace, stateDir: join(disk, 'state') });
     await daemon.start();
   });
@@ -105,7 +85,7 @@ describe('with the state on a full disk', () => {
 
 describe('when the log can not be written', () => {
   it('answers for what it has done, follows SIGHUP, and stops in order on a full disk', async () => {
-    const disk = await smallDisk();
+    const disk = await smallDisk(program);
     const daemon = new Daemon({ program, namespace, logfile: join(disk, 'rfw.log') });
     await daemon.start();
     try {

@@ -1,11 +1,10 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Daemon } from './daemon.fixture.ts';
 import { Firewall, variants } from './firewall.fixture.ts';
 import { Network, runIn } from './network.fixture.ts';
+import { outwardServer } from './outward.fixture.ts';
 import { foreign, type Place } from './place.fixture.ts';
-import { must } from './process.fixture.ts';
 import { Program } from './program.fixture.ts';
 
 const guardBack = 'The guard comes back with the next rule, with SIGHUP or a restart';
@@ -29,14 +28,7 @@ export function flushes(name: string, place: (namespace: string) => Place, hide:
     beforeAll(async () => {
       namespace = await network.namespace('flush');
       filter = place(namespace);
-      const certificates = program.fresh('certificates');
-      mkdirSync(certificates);
-      await must('sh', '-c', `cd ${certificates} && ${process.execPath} ${program.path('bin/rfwgen')} 127.0.0.1`);
-      const server = join(certificates, 'server_127.0.0.1');
-      outward = [
-        ...['outward.server', `outward.server.certfile = ${server}/server.crt`],
-        ...[`outward.server.keyfile = ${server}/server.key`, 'auth.username = central', 'auth.password = s3cret'],
-      ];
+      outward = await outwardServer(program);
       for (const variant of variants) await new Firewall(namespace, variant).change(4, foreign);
     });
 

@@ -18,3 +18,13 @@ export function storedRules(stateDir: string, family: 4 | 6): StoredRule[] {
     db.close();
   }
 }
+
+/** Changes the database as an operator does with sqlite3 while rfw doesn't run. */
+export function changeStored(stateDir: string, statement: string): void {
+  const db = new DatabaseSync(join(stateDir, 'rfw.db'));
+  try {
+    db.exec(statement);
+  } finally {
+    db.close();
+  }
+}

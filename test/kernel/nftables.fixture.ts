@@ -11,9 +11,12 @@ export const plain: NftablesOptions = { counters: true, rejectTcpWithReset: fals
 /** A statement, a set or an element as nft prints it. */
 type Json = Readonly<Record<string, unknown>>;
 
-/** rfw's table as nft prints it. */
-export function listedTable(): { readonly sets: Map<string, Json>; readonly rules: Json[] } {
-  const text = execFileSync('nft', ['-j', 'list', 'ruleset'], { encoding: 'utf8', maxBuffer: 1 << 28 });
+function listedRuleset(): string {
+  return execFileSync('nft', ['-j', 'list', 'ruleset'], { encoding: 'utf8', maxBuffer: 1 << 28 });
+}
+
+/** rfw's table as nft prints it. @param text of `nft -j list`; by default of all in this namespace */
+export function listedTable(text = listedRuleset()): { readonly sets: Map<string, Json>; readonly rules: Json[] } {
   const { nftables } = JSON.parse(text) as { nftables: Json[] };
   const own = (kind: string): Json[] =>
     nftables.flatMap((entry) => {
@@ -36,9 +39,16 @@ function elementsOf(set: Json | undefined): string[] {
   return ((set?.['elem'] ?? []) as unknown[]).map(prefixText);
 }
 
-/** The rule keys and the guard that the table holds, in the order in which a packet meets them; of a set in any order. */
-export function heldRules(): { readonly keys: string[]; readonly guard: PortGuard | null } {
-  const { sets, rules } = listedTable();
+/** What rfw's table holds. */
+export interface HeldRules {
+  /** Of the rules, in the order in which a packet meets them; of a set in any order. */
+  readonly keys: string[];
+  readonly guard: PortGuard | null;
+}
+
+/** @param text as for `listedTable` */
+export function heldRules(text?: string): HeldRules {
+  const { sets, rules } = listedTable(text);
   let port = 0;
   const keysOf = (rule: Json, chain = String(rule['chain'])): string[] => {
     const statements = rule['expr'] as Json[];

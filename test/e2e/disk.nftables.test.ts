@@ -1,0 +1,58 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { Daemon } from './daemon.fixture.ts';
+import { fill, smallDisk } from './disk.fixture.ts';
+import { Network } from './network.fixture.ts';
+import { run, until } from './process.fixture.ts';
+import { Program } from './program.fixture.ts';
+import { Table } from './table.fixture.ts';
+
+const network = new Network();
+const program = new Program();
+let table: Table;
+let disk = '';
+let daemon: Daemon;
+
+beforeAll(async () => {
+  const namespace = await network.namespace('disk');
+  table = new Table(namespace);
+  disk = await smallDisk(program);
+  daemon = new Daemon({ program, namespace, config: ['firewall.backend = nftables'], stateDir: join(disk, 'state') });
+  await daemon.start();
+});
+
+afterAll(async () => {
+  await daemon.kill();
+  await run('umount', [disk]);
+  await network.close();
+  program.remove();
+});
+
+it('answers 503 on a full disk, holds in the kernel what it has answered for and no more, and recovers', async () => {
+  await daemon.put('/drop/input/any/198.18.0.1');
+  fill(join(disk, 'ballast'));
+  const answered = ['198.18.0.1/32'];
+  // Some still fit into pages that SQLite has already.
+  await until('a request is refused', async () => {
+    const address = `198.19.0.${answered.length}`;
+    const { code } = await daemon.request('PUT', `/drop/input/any/${address}`);
+    if (code !== 200) return true;
+    answered.push(`${address}/32`);
+    return false;
+  });
+  const refused = await daemon.request('PUT', '/drop/input/any/198.18.0.2');
+  expect(refused.code).toBe(503);
+  expect(refused.body).toMatch(/^ERROR: .*(disk|space|full)/i);
+  expect((await daemon.request('PUT', '/drop/input/any/2001:db8::2')).code).toBe(503);
+  expect((await daemon.request('DELETE', '/drop/input/any/198.18.0.1')).code).toBe(503);
+  expect((await table.sources()).toSorted()).toEqual(answered.toSorted());
+  rmSync(join(disk, 'ballast'));
+  expect((await daemon.put('/drop/input/any/198.18.0.2')).status).toBe('created');
+  expect((await daemon.delete('/drop/input/any/198.18.0.1')).status).toBe('deleted');
+  const standing = [...answered.slice(1), '198.18.0.2/32'].toSorted();
+  expect((await table.sources()).toSorted()).toEqual(standing);
+  await daemon.kill();
+  await daemon.start();
+  expect((await table.sources()).toSorted()).toEqual(standing);
+});

@@ -1,0 +1,37 @@
+import { type HeldRules, heldRules, listedTable } from '../kernel/nftables.fixture.ts';
+import { runIn } from './network.fixture.ts';
+import type { RunResult } from './process.fixture.ts';
+
+/** Reads rfw's table in a namespace, and tries to change it, as an operator does. */
+export class Table {
+  readonly #namespace: string;
+
+  constructor(namespace: string) {
+    this.#namespace = namespace;
+  }
+
+  /** Runs nft with the words of the line. */
+  nft(line: string): Promise<RunResult> {
+    return runIn(this.#namespace, 'nft', ...line.split(' '));
+  }
+
+  async held(): Promise<HeldRules> {
+    return heldRules(await this.#listed());
+  }
+
+  /** The names of the sets, in their order: whatever is brought in anew gets new ones. */
+  async sets(): Promise<string[]> {
+    return [...listedTable(await this.#listed()).sets.keys()];
+  }
+
+  /** The addresses that are dropped on input on any interface, as `198.18.0.1/32`, in any order. */
+  async sources(): Promise<string[]> {
+    return (await this.held()).keys.flatMap((key) => /^drop input any any (\S+) any$/.exec(key)?.[1] ?? []);
+  }
+
+  async #listed(): Promise<string> {
+    const { status, stdout, stderr } = await this.nft('-j list table inet rfw');
+    if (status !== 0) throw new Error(`nft: ${stderr}`);
+    return stdout;
+  }
+}
