@@ -64,7 +64,7 @@ it.each<[string, Partial<NftablesOptions>]>([
   'the kernel holds what a list holds, whatever is done and however often it is begun anew, %s',
   async (_, options) => {
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 6 }), async (steps) => {
+      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 4 }), async (steps) => {
         closeAll();
         clearTables();
         let rules: string[] = [];
