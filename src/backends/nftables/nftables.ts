@@ -225,6 +225,8 @@ export class NftablesBackend implements Backend {
 
   async #rebuild(desired: Desired): Promise<void> {
     const table = this.#kernel();
+    // Should it fail, sets may be left beside those that stand, whose names must not be used again: the next one sees them.
+    this.#mirror = undefined;
     const claim = table.claim();
     const { mirror, pairs } = await rebuild(table, claim, desired, () => this.#planOptions());
     this.#mirror = mirror;
