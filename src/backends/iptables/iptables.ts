@@ -14,6 +14,7 @@ import {
   type Total,
 } from '../backend.ts';
 import { type Commands, findCommands, rehearse, restore, run, save } from './commands.ts';
+import { asTheyAre, isForeseen, spareAlike } from './deletions.ts';
 import { guardLines, parseSave, ruleLine, type SavedLine } from './line.ts';
 import { waitForOrphans } from './orphans.ts';
 import { planRepair, planUndo } from './repair.ts';
@@ -126,10 +127,10 @@ export class IptablesBackend implements Backend {
     const [first, second] = steps;
     if (first === undefined) return;
     const before = second === undefined ? [] : await this.#lines(first.family);
-    await this.#restore(first.family, first.commands);
+    await this.#take(first.family, first.commands);
     if (second === undefined) return;
     try {
-      await this.#restore(second.family, second.commands);
+      await this.#take(second.family, second.commands);
     } catch (error) {
       await this.#undo(first.family, before, change, error);
       throw error;
@@ -161,6 +162,11 @@ export class IptablesBackend implements Backend {
       ...add.map((line) => `-I ${line.chain} ${line.args}`),
       ...guard.toReversed().map((line) => `-I ${line.chain} ${line.args}`),
     ];
+  }
+
+  async #take(family: Family, commands: readonly string[]): Promise<void> {
+    if (await this.#restore(family, commands)) return;
+    throw new RfwError('kernel-refused', `Another program changed the filter table of IPv${family} in the same moment`);
   }
 
   /** Undoes the change in the family that had taken it. @throws RfwError `kernel-unavailable` when it can't be undone */
@@ -210,10 +216,12 @@ export class IptablesBackend implements Backend {
       });
       first ??= plans.map((plan) => plan.repair);
       const commands = plans.flatMap((plan) => plan.commands);
+      let settled = !commands.some((command) => /^-I \S+ \d/.test(command));
       for (let from = 0; from < commands.length; from += repairStep) {
-        await this.#restore(family, commands.slice(from, from + repairStep));
+        const step = commands.slice(from, from + repairStep);
+        if (!(await this.#restore(family, step))) settled = false;
       }
-      if (!commands.some((command) => /^-I \S+ \d/.test(command))) break;
+      if (settled) break;
     }
     return first ?? [];
   }
@@ -280,13 +288,17 @@ export class IptablesBackend implements Backend {
     return parseSave(await save(this.#tool(), family, this.#options.owner), family);
   }
 
-  async #restore(family: Family, lines: readonly string[]): Promise<void> {
+  /** @returns false when others changed a chain in which lines went back to places that were counted before */
+  async #restore(family: Family, lines: readonly string[]): Promise<boolean> {
+    const careful = family === 6 && this.#notifies && lines.some((line) => line.startsWith('-D '));
+    const { commands, chains } = careful ? spareAlike(lines, await this.#lines(family)) : asTheyAre(lines);
     this.#changes++;
     try {
-      await restore(this.#tool(), family, lines, this.#options.owner);
+      await restore(this.#tool(), family, commands, this.#options.owner);
     } finally {
       this.#changes++;
     }
+    return chains.size === 0 || isForeseen(chains, await this.#lines(family));
   }
 
   #tool(): Commands {

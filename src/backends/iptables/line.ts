@@ -72,7 +72,8 @@ export function parseSave(text: string, family: Family): SavedLine[] {
   return lines;
 }
 
-function parseLine(chain: string, args: string, family: Family): Line {
+/** Reads a line as iptables-save prints it, or as rfw writes it. */
+export function parseLine(chain: string, args: string, family: Family): Line {
   const foreign = { chain, key: args, args };
   const options = readOptions(args, family);
   if (options === undefined) return foreign;
