@@ -1,6 +1,6 @@
 import { formatAddress, parseAddress } from '../../domain/address.ts';
 import { RfwError } from '../../domain/errors.ts';
-import { type Line, parseLine, type SavedLine } from './line.ts';
+import { type Line, parseLine, type SavedLine, type SavedRow } from './line.ts';
 
 /** Commands for iptables-restore that take out what is meant and nothing else. */
 interface Spared {
@@ -33,12 +33,12 @@ interface Command {
  * @param lines the chains as they are, top to bottom
  * @throws RfwError `kernel-refused` when a line isn't there that should go, and one that is alike would go for it
  */
-export function spareAlike(commands: readonly string[], lines: readonly SavedLine[]): Spared {
+export function spareAlike(commands: readonly string[], lines: readonly SavedRow[]): Spared {
   const steps = commands.map(readCommand);
   if (!isEntangled(steps, lines)) return asTheyAre(commands);
   const chains = new Map<string, Entry[]>();
   for (const chain of new Set(steps.map(({ entry }) => entry.chain))) {
-    chains.set(chain, lines.filter((line) => line.chain === chain).map(withFace));
+    chains.set(chain, lines.filter((line) => line.chain === chain).map(readRow));
   }
   const spared: string[] = [];
   const placed = new Set<string>();
@@ -80,15 +80,15 @@ export function isForeseen(chains: Spared['chains'], lines: readonly Line[]): bo
 }
 
 /** Whether a deletion could take another line than its own. So it is with hardly any change: this has to be quick. */
-function isEntangled(steps: readonly Command[], lines: readonly SavedLine[]): boolean {
+function isEntangled(steps: readonly Command[], lines: readonly SavedRow[]): boolean {
   const meant = new Map<string, string>();
-  const isOther = ({ chain, key, face }: Entry): boolean => {
-    const own = meant.get(`${chain} ${face}`);
-    return own !== undefined && own !== key;
-  };
   const deletions = steps.filter((step) => step.deletes);
   for (const { entry } of deletions) meant.set(`${entry.chain} ${entry.face}`, entry.key);
-  return steps.some(({ entry }) => isOther(entry)) || lines.some((line) => isOther(withFace(line)));
+  const isOther = ({ chain, args }: SavedRow): boolean => {
+    const key = meant.get(`${chain} ${faceOf(args)}`);
+    return key !== undefined && key !== parseLine(chain, args, 6).key;
+  };
+  return steps.some(({ entry }) => isOther(entry)) || lines.some(isOther);
 }
 
 /** Takes lines out of one chain, in whatever order: each is the uppermost of its key. */
@@ -127,12 +127,12 @@ function insertion({ chain, args, packets, bytes }: Entry, place: number): strin
 
 function readCommand(text: string): Command {
   const [, option, chain = '', place = '1', args = ''] = /^-([DI]) (\S+)(?: (\d+))? (.*)$/.exec(text) ?? [];
-  const line: SavedLine = { ...parseLine(chain, args, 6), packets: 0n, bytes: 0n };
-  return { text, deletes: option === 'D', place: Number(place), entry: { ...withFace(line), args } };
+  const entry = readRow({ chain, args, packets: 0n, bytes: 0n });
+  return { text, deletes: option === 'D', place: Number(place), entry };
 }
 
-function withFace(line: SavedLine): Entry {
-  return { ...line, face: faceOf(line.args) };
+function readRow(row: SavedRow): Entry {
+  return { ...row, ...parseLine(row.chain, row.args, 6), face: faceOf(row.args) };
 }
 
 /** All of a line but the lengths of its prefixes. To iptables no address is the one of zeros. */

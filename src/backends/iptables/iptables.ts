@@ -15,7 +15,7 @@ import {
 } from '../backend.ts';
 import { type Commands, findCommands, rehearse, restore, run, save } from './commands.ts';
 import { asTheyAre, isForeseen, spareAlike } from './deletions.ts';
-import { guardLines, parseSave, ruleLine, type SavedLine } from './line.ts';
+import { guardLines, parseSave, ruleLine, type SavedLine, savedRows } from './line.ts';
 import { waitForOrphans } from './orphans.ts';
 import { planRepair, planUndo } from './repair.ts';
 import { watchRules } from './rules-watch.ts';
@@ -285,13 +285,17 @@ export class IptablesBackend implements Backend {
   }
 
   async #lines(family: Family): Promise<SavedLine[]> {
-    return parseSave(await save(this.#tool(), family, this.#options.owner), family);
+    return parseSave(await this.#save(family), family);
+  }
+
+  #save(family: Family): Promise<string> {
+    return save(this.#tool(), family, this.#options.owner);
   }
 
   /** @returns false when others changed a chain in which lines went back to places that were counted before */
   async #restore(family: Family, lines: readonly string[]): Promise<boolean> {
     const careful = family === 6 && this.#notifies && lines.some((line) => line.startsWith('-D '));
-    const { commands, chains } = careful ? spareAlike(lines, await this.#lines(family)) : asTheyAre(lines);
+    const { commands, chains } = careful ? spareAlike(lines, savedRows(await this.#save(family))) : asTheyAre(lines);
     this.#changes++;
     try {
       await restore(this.#tool(), family, commands, this.#options.owner);

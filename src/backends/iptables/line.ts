@@ -47,19 +47,23 @@ function matchPrefix(option: string, prefix: Prefix): string {
   return prefix.length === 0 ? '' : `${option} ${formatPrefix(prefix)} `;
 }
 
-/** One line of a chain with its counters, as iptables-save printed it. */
-export interface SavedLine extends Line {
+/** One line of a chain as iptables-save prints it, not yet understood. */
+export interface SavedRow {
+  readonly chain: string;
+  readonly args: string;
   readonly packets: bigint;
   readonly bytes: bigint;
 }
 
+/** One line of a chain with its counters. */
+export interface SavedLine extends SavedRow, Line {}
+
 /**
- * Reads the filter table from the output of `iptables-save -c`.
- * Lines that mean nothing to rfw are kept as they are, so that positions stay true.
+ * The lines of the filter table in the output of `iptables-save -c`, in order.
  * @throws RfwError `kernel-refused` when iptables-nft can't show the table because somebody else's rules are in it
  */
-export function parseSave(text: string, family: Family): SavedLine[] {
-  const lines: SavedLine[] = [];
+export function savedRows(text: string): SavedRow[] {
+  const rows: SavedRow[] = [];
   let table = '';
   for (const row of text.split('\n')) {
     if (/^# Table `filter' is incompatible/.test(row)) throw new RfwError('kernel-refused', row.slice(2));
@@ -67,9 +71,18 @@ export function parseSave(text: string, family: Family): SavedLine[] {
     const match = table === 'filter' ? /^\[(\d+):(\d+)\] -A (\S+)(?: (.*))?$/.exec(row) : null;
     if (!match) continue;
     const [, packets = '0', bytes = '0', chain = '', args = ''] = match;
-    lines.push({ ...parseLine(chain, args, family), packets: BigInt(packets), bytes: BigInt(bytes) });
+    rows.push({ chain, args, packets: BigInt(packets), bytes: BigInt(bytes) });
   }
-  return lines;
+  return rows;
+}
+
+/**
+ * Reads the filter table from the output of `iptables-save -c`.
+ * Lines that mean nothing to rfw are kept as they are, so that positions stay true.
+ * @throws RfwError as `savedRows`
+ */
+export function parseSave(text: string, family: Family): SavedLine[] {
+  return savedRows(text).map((row) => ({ ...row, ...parseLine(row.chain, row.args, family) }));
 }
 
 /** Reads a line as iptables-save prints it, or as rfw writes it. */
