@@ -21,6 +21,7 @@ let client = '';
 let daemon: Daemon;
 let table: Table;
 let relay: Relay;
+const streams: PingStream[] = [];
 
 beforeAll(async () => {
   const host = await network.namespace('host');
@@ -36,6 +37,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  for (const stream of streams) await stream.stop();
   relay.stop();
   await daemon.kill();
   await network.close();
@@ -52,7 +54,7 @@ describe.each([
       await daemon.put(`/drop/input/any/${blocked}`);
       expect(await ping(client, address)).toBe('silence');
     }
-    const streams = links.map(([address]) => PingStream.start(client, address));
+    streams.push(...links.map(([address]) => PingStream.start(client, address)));
     const begin = performance.now();
     const sequence = new Sequence();
     const clients = Array.from({ length: 8 }, (_, number) => new LoadClient(number, sequence));
@@ -60,18 +62,18 @@ describe.each([
       let stopped = false;
       const load = clients.map((one) => one.run(relay, () => stopped));
       await sleep(150 + Math.random() * 500);
+      const before = await table.sets();
       await daemon[end]();
       stopped = true;
       await Promise.all(load);
       // What comes while it ends in order is told so, and not done.
       if (end === 'stop') for (const one of clients) expect(one.refusals.splice(0).filter(isOther)).toEqual([]);
-      const left = await table.sets();
       await daemon.start();
-      expect((await table.sets()).join() === left.join(), 'what was left is gone on with').toBe(end === 'stop');
+      expect((await table.sets()).join() === before.join(), 'the sets are the same').toBe(end === 'stop');
       await checkRound(clients, sequence, round);
     }
     const milliseconds = performance.now() - begin;
-    for (const { sent, answered } of await Promise.all(streams.map((stream) => stream.stop()))) {
+    for (const { sent, answered } of await Promise.all(streams.splice(0).map((stream) => stream.stop()))) {
       // One every 20 ms, or somewhat less often on a busy machine.
       expect(sent, 'the stream was worth its name').toBeGreaterThan(milliseconds / 60);
       expect(answered).toBe(0);

@@ -4,18 +4,20 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Daemon } from './daemon.fixture.ts';
 import { fill, smallDisk } from './disk.fixture.ts';
 import { Network } from './network.fixture.ts';
-import { run, until } from './process.fixture.ts';
+import { ping } from './probe.fixture.ts';
+import { must, run, until } from './process.fixture.ts';
 import { Program } from './program.fixture.ts';
 import { Table } from './table.fixture.ts';
 
 const network = new Network();
 const program = new Program();
+let namespace = '';
 let table: Table;
 let disk = '';
 let daemon: Daemon;
 
 beforeAll(async () => {
-  const namespace = await network.namespace('disk');
+  namespace = await network.namespace('disk');
   table = new Table(namespace);
   disk = await smallDisk(program);
   daemon = new Daemon({ program, namespace, config: ['firewall.backend = nftables'], stateDir: join(disk, 'state') });
@@ -55,4 +57,19 @@ it('answers 503 on a full disk, holds in the kernel what it has answered for and
   await daemon.kill();
   await daemon.start();
   expect((await table.sources()).toSorted()).toEqual(standing);
+});
+
+it('is told that it can not start on a full disk, while what it has left is enforced on', async () => {
+  await must('ip', '-n', namespace, 'address', 'add', '198.18.0.9/32', 'dev', 'lo');
+  await daemon.put('/drop/input/lo/198.18.0.9');
+  await daemon.stop();
+  fill(join(disk, 'ballast'));
+  const { code, stderr } = await daemon.fail();
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^rfw: .*(disk|space|full)/i);
+  expect(await ping(namespace, '198.18.0.9')).toBe('silence');
+  rmSync(join(disk, 'ballast'));
+  await daemon.start();
+  expect((await daemon.delete('/drop/input/lo/198.18.0.9')).status).toBe('deleted');
+  expect(await ping(namespace, '198.18.0.9')).toBe('pass');
 });

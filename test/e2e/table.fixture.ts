@@ -2,7 +2,10 @@ import { type HeldRules, heldRules, listedTable } from '../kernel/nftables.fixtu
 import { runIn } from './network.fixture.ts';
 import type { RunResult } from './process.fixture.ts';
 
-/** Reads rfw's table in a namespace, and tries to change it, as an operator does. */
+/**
+ * Reads rfw's table in a namespace, and tries to change it, as an operator does. It can be read while rfw runs only: of a table
+ * that persists and has lost its owner, nft 1.0.6 at times prints JSON that can't be parsed, with chance words for its flags.
+ */
 export class Table {
   readonly #namespace: string;
 
