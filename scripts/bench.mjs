@@ -1,13 +1,13 @@
 // Measures rfw beside its rivals, in a namespace of its own. Arguments go to bench/main.ts; bench/README.md explains the figures.
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, readlinkSync, rmSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { readlinkSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ready } from './ready.mjs';
+import { install, path } from './tools.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const target = join(root, 'dist', 'bench');
-const path = [process.env.PATH ?? '', '/usr/sbin', '/sbin'].join(delimiter);
 const env = {
   ...process.env,
   PATH: path,
@@ -25,17 +25,6 @@ const tools = {
   unshare: ['util-linux'],
 };
 
-function has(tool) {
-  return path.split(delimiter).some((folder) => {
-    try {
-      accessSync(join(folder, tool), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
-}
-
 function give(message) {
   console.error(`bench: ${message}`);
   process.exit(1);
@@ -46,19 +35,9 @@ function run(command, args, options = {}) {
   if (status !== 0) give(`"${command} ${args.join(' ')}" failed${error ? `: ${error.message}` : ''}`);
 }
 
-function installTools() {
-  const missing = Object.keys(tools).filter((tool) => !has(tool));
-  if (missing.length === 0) return;
-  if (!has('apt-get')) give(`these programs are missing: ${missing.join(', ')}`);
-  const packages = missing.flatMap((tool) => tools[tool]);
-  console.error(`Installing ${packages.join(', ')} for the benches`);
-  const apt = { env: { ...env, DEBIAN_FRONTEND: 'noninteractive' } };
-  run('apt-get', ['-qq', 'update'], apt);
-  run('apt-get', ['-qq', 'install', '-y', '--no-install-recommends', ...packages], apt);
-}
-
 if (process.getuid() !== 0) give('the benches need root, for network namespaces of their own');
-installTools();
+const absent = install(tools, 'benches');
+if (absent.length > 0) give(`these programs are missing: ${absent.join(', ')}`);
 ready();
 rmSync(target, { recursive: true, force: true });
 run(process.execPath, [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.bench.json']);

@@ -1,14 +1,14 @@
 // Everything that must hold: format, lint, types, unit tests, then the tests that need a kernel, in a namespace of their own.
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync, mkdtempSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ready } from './ready.mjs';
+import { install, missing, path } from './tools.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const strict = process.env.CI === 'true';
-const path = [process.env.PATH ?? '', '/usr/sbin', '/sbin'].join(delimiter);
 const env = { ...process.env, PATH: path };
 
 /** The programs that the tests use, and Debian's packages that have them. */
@@ -23,40 +23,11 @@ const tools = {
   unshare: 'util-linux',
 };
 
-function has(tool) {
-  return path.split(delimiter).some((folder) => {
-    try {
-      accessSync(join(folder, tool), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
-}
-
-function missingTools() {
-  return Object.keys(tools).filter((tool) => !has(tool));
-}
-
-function installTools() {
-  const missing = missingTools();
-  if (missing.length === 0 || process.getuid() !== 0 || !has('apt-get')) return;
-  const packages = [...new Set(missing.map((tool) => tools[tool]))];
-  console.log(`Installing ${packages.join(', ')} for the tests`);
-  const apt = (...args) =>
-    spawnSync('apt-get', ['-qq', ...args], {
-      env: { ...env, DEBIAN_FRONTEND: 'noninteractive' },
-      stdio: ['ignore', 'ignore', 2],
-    });
-  apt('update');
-  apt('install', '-y', '--no-install-recommends', ...packages);
-}
-
 /** Why the tests that need a kernel can't run; undefined when they can. */
 function kernelObstacle() {
-  const missing = missingTools();
+  const absent = missing(tools);
   if (process.getuid() !== 0) return 'they need root';
-  if (missing.length > 0) return `these programs are missing: ${missing.join(', ')}`;
+  if (absent.length > 0) return `these programs are missing: ${absent.join(', ')}`;
   for (const tool of ['iptables', 'iptables-legacy']) {
     const probe = spawnSync('unshare', ['--net', '--mount', tool, '-S'], { env, encoding: 'utf8' });
     if (probe.status !== 0)
@@ -101,7 +72,7 @@ function tests(name, projects, wrapper = []) {
   rmSync(folder, { recursive: true });
 }
 
-installTools();
+install(tools, 'tests');
 ready();
 step('format and lint', process.execPath, ['node_modules/@biomejs/biome/bin/biome', 'ci', '.']);
 step('unused code', process.execPath, ['node_modules/knip/bin/knip.js']);

@@ -1,4 +1,5 @@
 import { type Backend, everyState, type Repair, type RuleState, type Total } from '../backends/backend.ts';
+import { chunksOf } from '../domain/chunks.ts';
 import { RfwError } from '../domain/errors.ts';
 import { type Chain, type Rule, type RuleSpec, ruleKey } from '../domain/rule.ts';
 import { Alarm } from './alarm.ts';
@@ -13,7 +14,7 @@ import { WorkQueue } from './queue.ts';
 import { SharedRead } from './shared-read.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { Store } from './store/store.ts';
-import { chunksOf, Tally } from './tally.ts';
+import { Tally } from './tally.ts';
 import { Writer } from './writer.ts';
 
 export interface EngineOptions {

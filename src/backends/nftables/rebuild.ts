@@ -1,3 +1,4 @@
+import { chunksOf } from '../../domain/chunks.ts';
 import { chains, type Rule } from '../../domain/rule.ts';
 import type { Message } from '../../netlink/message.ts';
 import type { Desired } from '../backend.ts';
@@ -65,7 +66,7 @@ async function load(
   const pairs: Pair[] = [];
   let sending: Promise<void> = Promise.resolve();
   try {
-    for (const add of chunksOf(rules)) {
+    for (const add of chunksOf(rules, chunkLength)) {
       await mirror.prepare(add);
       const step = plan(mirror, { add, remove: [], refresh: [], renew: [] }, new Map(), options());
       for (const pair of step.pairs) pairs.push(pair);
@@ -80,17 +81,6 @@ async function load(
     await sending;
   }
   return pairs;
-}
-
-function* chunksOf(rules: Iterable<Rule>): Generator<Rule[]> {
-  let chunk: Rule[] = [];
-  for (const rule of rules) {
-    chunk.push(rule);
-    if (chunk.length < chunkLength) continue;
-    yield chunk;
-    chunk = [];
-  }
-  if (chunk.length > 0) yield chunk;
 }
 
 /** Takes out what a failed load has put in beside what stood before. */
