@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { SqliteStore } from '../engine/store/sqlite.ts';
 import type { Store } from '../engine/store/store.ts';
 import type { Config } from './config.ts';
+import { version } from './version.ts';
 
 /** Where the rules are kept. Those that were only tried out in memory are kept apart, and so never get into a kernel. */
 export function stateFolder(config: Config): string {
@@ -15,5 +16,5 @@ export function storeFile(config: Config): string {
 
 /** Opens the store of the configuration. @throws RfwError `state-in-use`, `store-failed` */
 export function openStore(config: Config): Store {
-  return new SqliteStore(stateFolder(config));
+  return new SqliteStore(stateFolder(config), `rfw ${version}`);
 }

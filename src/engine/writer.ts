@@ -11,6 +11,7 @@ import { Standing, type StandingOptions } from './standing.ts';
 import type { Mutation, Store, StoredState } from './store/store.ts';
 
 const nothing = { add: [], remove: [] };
+const noChange: Change = { add: [], remove: [], refresh: [], renew: [] };
 
 /** Milliseconds before what is owed to the disk is tried again. */
 const owedRetry = 1000;
@@ -86,8 +87,9 @@ export class Writer {
       } catch (error) {
         return rejectAll(waiting, error);
       }
+      const [first, second] = this.#inTwo(change);
       try {
-        await this.#backend.apply(change);
+        await this.#backend.apply(first);
       } catch (error) {
         return this.#refused(waiting, change.add, error, mayRetry);
       }
@@ -96,8 +98,37 @@ export class Writer {
       } catch (error) {
         return this.#unstored(decided, change.add, error);
       }
+      if (!isEmpty(second)) await this.#shorten(second);
     }
     this.#answer(decided);
+  }
+
+  /**
+   * What goes to the kernel before the disk, and after it. A kernel that ends rules by itself learns of an end that comes
+   * sooner only when that is on disk: it would keep it although the disk refuses. One that comes later does no harm, since
+   * the engine ends the rule on time.
+   */
+  #inTwo(change: Change): readonly [Change, Change] {
+    if (!this.#backend.marksItsOwn) return [change, noChange];
+    const sooner = (rule: Rule): boolean => {
+      const before = this.standing.rules.get(rule)?.expiresAt ?? Number.POSITIVE_INFINITY;
+      return (rule.expiresAt ?? Number.POSITIVE_INFINITY) < before;
+    };
+    const shorter = change.renew.filter(sooner);
+    const renew = change.renew.filter((rule) => !sooner(rule));
+    return [
+      { ...change, refresh: [...change.refresh, ...shorter], renew },
+      { ...noChange, renew: shorter },
+    ];
+  }
+
+  /** Has the kernel end rules sooner by itself, should the engine not come to it. They are stored already. */
+  async #shorten(change: Change): Promise<void> {
+    try {
+      await this.#backend.apply(change);
+    } catch {
+      this.standing.reportDrift(await this.standing.restore());
+    }
   }
 
   #decide(batch: readonly Pending[]): { draft: Draft; decided: Decided[] } {

@@ -52,7 +52,11 @@ async function answer(request: FastifyRequest, reply: FastifyReply, options: Com
     reply.header('allow', allowed.join(', '));
     return sendError(reply, 405, `${request.method} is not allowed here, but ${allowed.join(', ')}`);
   }
-  if (resource.kind === 'usage') return void (await reply.type('text/plain; charset=utf-8').send(usage(options.facts)));
+  if (resource.kind === 'usage') {
+    // The page says how to use rfw, also while the kernel can't be asked.
+    const totals = await options.engine.totals().catch(() => []);
+    return void (await reply.type('text/plain; charset=utf-8').send(usage(options.facts, totals)));
+  }
   if (resource.kind === 'list') return list(reply, resource, options.engine);
   const query = parseQuery(question < 0 ? '' : url.slice(question + 1));
   await modify(reply, resource.spec, intention(request.method, query), query, options, request.principal);

@@ -36,6 +36,17 @@ describe('usage', () => {
     expect(usage({ ...facts, ...more }).split('\n')).toContain(line);
   });
 
+  it('says what rules have met', () => {
+    const totals = [
+      { chain: 'input', action: 'drop', packets: 12n, bytes: 840n },
+      { chain: 'output', action: 'accept', packets: 0n, bytes: 0n },
+      { chain: 'forward', action: 'reject', packets: 1n, bytes: 60n },
+    ] as const;
+    const lines = usage(facts, totals).split('\n');
+    expect(lines).toContain('Met so far       input drop 12 packets (840 bytes), forward reject 1 packets (60 bytes)');
+    expect(usage(facts).split('\n')).toContain('Met so far       nothing');
+  });
+
   it('names every action, chain and parameter', () => {
     const text = usage(facts);
     for (const word of ['drop', 'accept', 'reject', 'input', 'output', 'forward', '/list', 'expire=', 'wait=true']) {

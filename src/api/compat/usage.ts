@@ -1,3 +1,5 @@
+import type { Total } from '../../backends/backend.ts';
+
 /** What the usage page tells about the server that answers. */
 export interface ServerFacts {
   readonly version: string;
@@ -15,8 +17,8 @@ export interface ServerFacts {
   readonly drifts: number;
 }
 
-/** The help that GET / answers. */
-export function usage(facts: ServerFacts): string {
+/** The help that GET / answers. @param totals what rules have met, by chain and action */
+export function usage(facts: ServerFacts, totals: readonly Total[] = []): string {
   const base = `${facts.scheme}://${facts.host.includes(':') ? `[${facts.host}]` : facts.host}:${facts.port}`;
   const curl = `curl${facts.scheme === 'https' ? ' --cacert client/ca.crt' : ''}${facts.authentication ? ' --user NAME:PASSWORD' : ''}`;
   const expire = facts.defaultExpire === 0 ? 'permanent' : `${facts.defaultExpire} seconds`;
@@ -27,6 +29,7 @@ Authentication   ${facts.authentication ? 'Basic, as set by auth.username and au
 Backend          ${facts.backend}
 Rules            ${facts.rules}
 Drift repaired   ${facts.drifts}
+Met so far       ${met(totals)}
 Default expiry   ${expire}
 GET for changes  ${facts.nonRestful ? 'on: add modify=insert or modify=delete' : 'off (non.restful)'}
 
@@ -49,4 +52,13 @@ Examples
   ${curl} -X DELETE ${base}/drop/input/any/203.0.113.7
   ${curl} ${base}/list/input
 `;
+}
+
+/** `input drop 12 packets (840 bytes), output reject 1 packets (60 bytes)` */
+function met(totals: readonly Total[]): string {
+  const some = totals.filter(({ packets }) => packets > 0n);
+  const texts = some.map(
+    ({ chain, action, packets, bytes }) => `${chain} ${action} ${packets} packets (${bytes} bytes)`,
+  );
+  return texts.join(', ') || 'nothing';
 }

@@ -2,7 +2,7 @@ import { readFileSync, readlinkSync } from 'node:fs';
 import { RfwError } from '../../domain/errors.ts';
 import { Connection } from '../../netlink/connection.ts';
 import { NetlinkError } from '../../netlink/errno.ts';
-import type { Message } from '../../netlink/message.ts';
+import type { Message, Reply } from '../../netlink/message.ts';
 import { deleteTable } from '../../netlink/nftables/commands.ts';
 import { TableFlag } from '../../netlink/nftables/constants.ts';
 import { TableWatch } from '../../netlink/nftables/table-watch.ts';
@@ -97,10 +97,14 @@ export class KernelTable {
     return before === undefined ? 'made' : 'taken-over';
   }
 
-  /** Makes all the changes or none. @param large whether the kernel is to work beside the event loop */
-  async transact(messages: readonly Message[], large = false): Promise<void> {
-    if (large) await this.#connection.transactAside(messages);
-    else this.#connection.transact(messages);
+  /**
+   * Makes all the changes or none.
+   * @param large whether the kernel is to work beside the event loop
+   * @returns what the kernel made of messages that ask for an echo
+   */
+  async transact(messages: readonly Message[], large = false): Promise<Reply[]> {
+    const echoes = large ? await this.#connection.transactAside(messages) : this.#connection.transact(messages);
+    return [...echoes.values()].flat();
   }
 
   /** Deletes the table and makes it anew, with all that it is to hold. */
@@ -145,6 +149,8 @@ export class KernelTable {
   /** Tells of changes by others, where they are possible. @returns ends that */
   watch(disturbed: () => void): () => void {
     this.#listeners.add(disturbed);
+    // What was heard before anybody listened.
+    if (this.#disturbed) disturbed();
     return () => this.#listeners.delete(disturbed);
   }
 

@@ -3,7 +3,7 @@ import { RfwError } from '../../domain/errors.ts';
 import { guardKey } from '../../domain/guard.ts';
 import { chains, type Rule, type RuleSpec } from '../../domain/rule.ts';
 import { NetlinkError } from '../../netlink/errno.ts';
-import type { Message } from '../../netlink/message.ts';
+import type { Message, Reply } from '../../netlink/message.ts';
 import {
   type Backend,
   type Capabilities,
@@ -22,7 +22,7 @@ import { KernelTable, refusing, type TableIdentity } from './kernel-table.ts';
 import { lapsedOf } from './lapsed.ts';
 import { emptyChains, fillChain } from './layout.ts';
 import { Mirror, type MirrorState } from './mirror.ts';
-import type { Pair } from './pairs.ts';
+import { type Pair, type PairReading, readPairs } from './pairs.ts';
 import { type Count, nothingMet, type PlanOptions, plan, type Step } from './plan.ts';
 import { type Protection, protectionKey, unprotected, withoutProtection, withProtection } from './protection.ts';
 import { rebuild } from './rebuild.ts';
@@ -53,6 +53,11 @@ const nothing: Change = { add: [], remove: [], refresh: [], renew: [] };
 
 /** Elements from which on the kernel works beside the event loop: it takes about a microsecond for each. */
 const manyElements = 500;
+
+/** Rules that a reading passes between two turns of the event loop. */
+const rulesInOneTurn = 10_000;
+
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** Rules that may be put in by one transaction; more are built anew, beside what stands. */
 const fewMissing = 20_000;
@@ -96,7 +101,9 @@ export class NftablesBackend implements Backend {
           return { spec, position: ++position, packets, bytes };
         });
       };
+      let passed = 0;
       for (const spec of standing) {
+        if (++passed % rulesInOneTurn === 0) await nextTurn();
         if (spec.chain !== chain) continue;
         page.push(spec);
         if (page.length < pageLength) continue;
@@ -250,8 +257,9 @@ export class NftablesBackend implements Backend {
 
   /** Has the kernel follow a step; when it refuses, nothing has happened. */
   async #take(step: Step, protection: Protection, large: boolean): Promise<void> {
+    let echoes: readonly Reply[];
     try {
-      await this.#kernel().transact([...step.before, ...this.#rewire(step, protection), ...step.after], large);
+      echoes = await this.#kernel().transact([...step.before, ...this.#rewire(step, protection), ...step.after], large);
     } catch (error) {
       if (isUnknown(error)) this.#mirror = undefined;
       else step.undo();
@@ -259,7 +267,7 @@ export class NftablesBackend implements Backend {
     }
     step.commit();
     this.#protection = protection;
-    await this.#learnHandles(step.pairs);
+    await this.#learnHandles(step.pairs, readPairs(echoes));
   }
 
   /** Writes the base chains anew that look up sets which come or go: all of them for another protection. */
@@ -281,14 +289,19 @@ export class NftablesBackend implements Backend {
     throw new RfwError('kernel-unavailable', 'What table inet rfw holds is not known');
   }
 
-  /** Asks what the kernel calls the rules of new pairs. Without that they can't be taken out again, and so all is forgotten. */
-  async #learnHandles(pairs: readonly Pair[]): Promise<void> {
+  /**
+   * Learns what the kernel calls the rules of new pairs: from its echoes, or where those are too many by reading the chains.
+   * Without that they can't be taken out again, and so all is forgotten.
+   */
+  async #learnHandles(pairs: readonly Pair[], echoed: readonly PairReading[] = []): Promise<void> {
     try {
-      for (const chain of new Set(pairs.map((pair) => pair.chain))) {
-        const handles = new Map<number, bigint[]>();
-        for (const { id, handle } of await readPairChain(chain)) handles.set(id, [...(handles.get(id) ?? []), handle]);
-        for (const pair of chain.pairs.values()) pair.handles = handles.get(pair.id) ?? [];
+      const readings = [...echoed];
+      if (readings.length === 0) {
+        for (const chain of new Set(pairs.map((pair) => pair.chain))) readings.push(...(await readPairChain(chain)));
       }
+      const handles = new Map<number, bigint[]>();
+      for (const { id, handle } of readings) handles.set(id, [...(handles.get(id) ?? []), handle]);
+      for (const pair of pairs) pair.handles = handles.get(pair.id) ?? [];
     } catch {
       this.#mirror = undefined;
     }

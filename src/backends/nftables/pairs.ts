@@ -1,6 +1,6 @@
 import { RfwError } from '../../domain/errors.ts';
 import { type RuleKey, type RuleSpec, ruleKey } from '../../domain/rule.ts';
-import type { Message, Reply } from '../../netlink/message.ts';
+import { Flag, type Message, type Reply } from '../../netlink/message.ts';
 import {
   addChain,
   addRule,
@@ -116,10 +116,12 @@ export function deletePairChain({ name }: PairChain): Message[] {
   return [flushChain(rfwTable, name), deleteChain(rfwTable, name)];
 }
 
-export function addPair({ spec, chain, id }: Pair, options: RejectOptions): Message[] {
-  return pairStatements(spec, options).map((statements) =>
-    addRule(rfwTable, chain.name, statements, { userData: comment(String(id)) }),
-  );
+/** Puts a pair in. @param echoed whether the kernel is to answer what it calls its rules */
+export function addPair({ spec, chain, id }: Pair, options: RejectOptions, echoed: boolean): Message[] {
+  return pairStatements(spec, options).map((statements) => {
+    const message = addRule(rfwTable, chain.name, statements, { userData: comment(String(id)) });
+    return echoed ? { ...message, flags: message.flags | Flag.echo } : message;
+  });
 }
 
 export function deletePair({ spec, chain, handles }: Pair): Message[] {

@@ -31,6 +31,9 @@ export interface PlanOptions extends RejectOptions {
 
 export const nothingMet: Count = { packets: 0n, bytes: 0n };
 
+/** New pairs whose handles the kernel is asked for at once: the answers must fit into the receive buffer. */
+const fewPairs = 100;
+
 /** One step of the mirror, and the messages by which the kernel follows. */
 export interface Step {
   /** What comes before the base chains are written anew. */
@@ -57,15 +60,21 @@ export function elementPrefix({ source, destination }: RuleSpec): Prefix {
 /** Elements by the set that they go into or leave. */
 class ElementLists {
   readonly bySet = new Map<ScopedSet, ElementList>();
+  /** Elements that the first list has room for: most often it is the only one. */
+  readonly #expected: number;
   #set: ScopedSet | undefined;
   #list: ElementList | undefined;
+
+  constructor(expected: number) {
+    this.#expected = expected;
+  }
 
   of(set: ScopedSet): ElementList {
     // Of many rules most go where the one before went.
     if (set === this.#set && this.#list !== undefined) return this.#list;
     let list = this.bySet.get(set);
     if (list === undefined) {
-      list = new ElementList(keyLengthOf(set.scope.family));
+      list = new ElementList(keyLengthOf(set.scope.family), this.bySet.size === 0 ? this.#expected : undefined);
       this.bySet.set(set, list);
     }
     this.#set = set;
@@ -103,8 +112,8 @@ export function plan(
   }
 
   function planned(): Step {
-    const leaving = new ElementLists();
-    const coming = new ElementLists();
+    const leaving = new ElementLists(change.remove.length + change.renew.length);
+    const coming = new ElementLists(change.add.length + change.renew.length);
     const full: Message[] = [];
     const newPairs: Pair[] = [];
     const oldPairs: Pair[] = [];
@@ -162,7 +171,7 @@ export function plan(
         ...full,
         ...[...newChains].map(addPairChain),
         ...oldPairs.filter(({ chain }) => !emptyPairChains.has(chain)).flatMap(deletePair),
-        ...newPairs.flatMap((pair) => addPair(pair, options)),
+        ...newPairs.flatMap((pair) => addPair(pair, options, newPairs.length <= fewPairs)),
       ],
       chains: dirty,
       after: [...emptySets.map(deleteScopedSet), ...[...emptyPairChains].flatMap(deletePairChain)],

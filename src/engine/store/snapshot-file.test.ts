@@ -24,10 +24,10 @@ const content = {
 
 describe('a snapshot', () => {
   it('comes back as it was, once', () => {
-    writeSnapshot(folder, identityOf(database), content);
-    expect(readSnapshot(folder, identityOf(database))).toEqual(content);
+    writeSnapshot(folder, identityOf(database), 'rfw 1', content);
+    expect(readSnapshot(folder, identityOf(database), 'rfw 1')).toEqual(content);
     expect(existsSync(file)).toBe(false);
-    expect(readSnapshot(folder, identityOf(database))).toBeUndefined();
+    expect(readSnapshot(folder, identityOf(database), 'rfw 1')).toBeUndefined();
   });
 
   it.each<[string, () => void]>([
@@ -56,21 +56,26 @@ describe('a snapshot', () => {
       () => writeFileSync(file, readFileSync(file, 'latin1').replace('"format":1', '"format":0'), 'latin1'),
     ],
   ])('counts for nothing when %s, and is gone', (_, spoil) => {
-    writeSnapshot(folder, identityOf(database), content);
+    writeSnapshot(folder, identityOf(database), 'rfw 1', content);
     spoil();
-    expect(readSnapshot(folder, identityOf(database))).toBeUndefined();
+    expect(readSnapshot(folder, identityOf(database), 'rfw 1')).toBeUndefined();
     expect(existsSync(file)).toBe(false);
+  });
+
+  it('of another version is as good as none', () => {
+    writeSnapshot(folder, identityOf(database), 'rfw 1', content);
+    expect(readSnapshot(folder, identityOf(database), 'rfw 2')).toBeUndefined();
   });
 
   it('is not written for a database that is not there or not whole', () => {
     expect(identityOf(join(folder, 'none.db'))).toBeUndefined();
-    writeSnapshot(folder, undefined, content);
+    writeSnapshot(folder, undefined, 'rfw 1', content);
     expect(existsSync(file)).toBe(false);
   });
 
   it('that can not be written costs nothing but itself', () => {
     mkdirSync(file);
-    writeSnapshot(folder, identityOf(database), content);
+    writeSnapshot(folder, identityOf(database), 'rfw 1', content);
     expect(existsSync(`${file}.new`)).toBe(false);
   });
 });

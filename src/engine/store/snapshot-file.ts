@@ -21,6 +21,8 @@ export function identityOf(database: string): Identity | undefined {
 }
 
 interface Header {
+  /** What wrote it: what is in it means something to the same program only. */
+  readonly program: string;
   readonly format: number;
   readonly database: Identity;
   readonly checksum: number;
@@ -35,12 +37,12 @@ function fileIn(folder: string): string {
  * Writes what the next run may go on from: a copy of what can be had from the database more slowly, so that nothing is lost
  * when it can't be written. It counts for as long as the database is what it is now.
  */
-export function writeSnapshot(folder: string, database: Identity | undefined, content: unknown): void {
+export function writeSnapshot(folder: string, database: Identity | undefined, program: string, content: unknown): void {
   if (database === undefined) return;
   const aside = `${fileIn(folder)}.new`;
   try {
     const bytes = serialize(content);
-    const header: Header = { format, database, checksum: crc32(bytes), length: bytes.length };
+    const header: Header = { program, format, database, checksum: crc32(bytes), length: bytes.length };
     const descriptor = openSync(aside, 'w', 0o600);
     try {
       writeWhole(descriptor, Buffer.from(`${JSON.stringify(header)}\n`));
@@ -59,12 +61,15 @@ function writeWhole(descriptor: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at);
 }
 
-/** Reads a snapshot, which is gone after that; undefined when there is none, or none of this database as it is. */
-export function readSnapshot(folder: string, database: Identity | undefined): unknown {
+/**
+ * Reads a snapshot, which is gone after that; undefined when there is none, or none of this database as it is, or none that
+ * this program has written.
+ */
+export function readSnapshot(folder: string, database: Identity | undefined, program: string): unknown {
   const file = fileIn(folder);
   if (!existsSync(file)) return undefined;
   try {
-    return database === undefined ? undefined : contentOf(readFileSync(file), database);
+    return database === undefined ? undefined : contentOf(readFileSync(file), database, program);
   } catch {
     return undefined;
   } finally {
@@ -72,10 +77,10 @@ export function readSnapshot(folder: string, database: Identity | undefined): un
   }
 }
 
-function contentOf(bytes: Buffer, database: Identity): unknown {
+function contentOf(bytes: Buffer, database: Identity, program: string): unknown {
   const end = bytes.indexOf('\n');
   const header = JSON.parse(bytes.toString('utf8', 0, end)) as Header;
-  if (header.format !== format || header.database !== database) return undefined;
+  if (header.program !== program || header.format !== format || header.database !== database) return undefined;
   const content = bytes.subarray(end + 1);
   return content.length === header.length && crc32(content) === header.checksum ? deserialize(content) : undefined;
 }

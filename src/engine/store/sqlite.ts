@@ -30,6 +30,7 @@ const pageLength = 10_000;
  */
 export class SqliteStore implements Store {
   readonly #folder: string;
+  readonly #program: string;
   /** What the database file was before it was opened. */
   readonly #found: Identity | undefined;
   readonly #lock: DatabaseSyncInstance;
@@ -40,9 +41,10 @@ export class SqliteStore implements Store {
 
   /**
    * Opens the state folder, which is made where it is missing, and holds it against a second daemon.
+   * @param program name and version: the snapshot of another one isn't read
    * @throws RfwError `state-in-use` or `store-failed`
    */
-  constructor(folder: string) {
+  constructor(folder: string, program = '') {
     try {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
       this.#lock = lock(folder);
@@ -50,6 +52,7 @@ export class SqliteStore implements Store {
       throw asStoreError(error, `Could not open the state folder ${folder}`);
     }
     this.#folder = folder;
+    this.#program = program;
     this.#found = identityOf(this.#file);
     try {
       this.#db = open(this.#file, 'FULL');
@@ -80,7 +83,7 @@ export class SqliteStore implements Store {
         },
         lastSeq,
         clock: this.#readMeta<ClockReading>('clock'),
-        snapshot: readSnapshot(this.#folder, this.#found),
+        snapshot: readSnapshot(this.#folder, this.#found, this.#program),
       };
     } catch (error) {
       throw unreadable(error);
@@ -174,7 +177,7 @@ export class SqliteStore implements Store {
     this.#notes.close();
     this.#checkpoint();
     this.#db.close();
-    if (snapshot !== undefined) writeSnapshot(this.#folder, identityOf(this.#file), snapshot);
+    if (snapshot !== undefined) writeSnapshot(this.#folder, identityOf(this.#file), this.#program, snapshot);
     this.#lock.close();
   }
 
