@@ -98,6 +98,16 @@ it('changes of its own are no news, nor are those in other tables, nor what the 
   expect(await backend.intact(desired({ rules: [drop] }))).toBe(true);
 });
 
+it('a change by others is told of to whoever begins to watch after it', async () => {
+  end();
+  calls = 0;
+  await nftMeanwhile('insert rule inet rfw input accept');
+  await sleep(200);
+  end = backend.watch(() => calls++);
+  expect(calls).toBe(1);
+  expect(await backend.intact(wanted)).toBe(false);
+});
+
 it('the watch goes on after a repair, until it is ended', async () => {
   for (let round = 0; round < 3; round++) {
     calls = 0;
