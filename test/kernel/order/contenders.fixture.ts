@@ -9,13 +9,20 @@ import type { Contender } from './trial.fixture.ts';
 
 let started: Promise<Backend> | undefined;
 
+function start(): Promise<Backend> {
+  started ??= probed('nft');
+  return started;
+}
+
 /** The literal list. Its backend remembers nothing from one replacement to the next, so that one is enough. */
 export const iptables: Contender = {
   name: 'iptables',
-  start: () => {
-    started ??= probed('nft');
-    return started;
+  enter() {
+    this.clear();
+    return start();
   },
+  start,
+  rest: () => {},
   list: async () => {
     const saves = ([4, 6] as const).map((family) => must(program('nft', family, 'save'), '-t', 'filter'));
     const [four = '', six = ''] = await Promise.all(saves);
@@ -28,12 +35,25 @@ export const iptables: Contender = {
 
 /** Sets in strata. */
 export function nftables(options: NftablesOptions): Contender {
+  /** It owns the table as long as it isn't closed. */
+  let resting: Backend | undefined;
+  const start = async (): Promise<Backend> => {
+    const backend = new NftablesBackend(options);
+    await backend.probe();
+    return backend;
+  };
   return {
     name: 'nftables',
-    start: async () => {
-      const backend = new NftablesBackend(options);
-      await backend.probe();
-      return backend;
+    async enter() {
+      const backend = resting;
+      resting = undefined;
+      if (backend !== undefined) return backend;
+      this.clear();
+      return start();
+    },
+    start,
+    rest: (backend) => {
+      resting = backend;
     },
     list: async () => {
       const listing = await must('nft', '-j', 'list', 'ruleset');
@@ -45,6 +65,8 @@ export function nftables(options: NftablesOptions): Contender {
     // A rule that looks at two addresses is in no set, and only elements have a timeout.
     lapses: ({ source, destination }) => source === 'any' || destination === 'any',
     clear: () => {
+      resting?.close();
+      resting = undefined;
       if (execute('nft', ['list', 'tables']).includes('table inet rfw')) nft('delete table inet rfw');
     },
   };

@@ -1,11 +1,9 @@
 import fc from 'fast-check';
-import type { NftablesOptions } from '../../../src/backends/nftables/nftables.ts';
 import type { Protection } from '../../../src/engine/decide.ts';
 import type { Expiry, Op, Step } from './trial.fixture.ts';
 import { type Place, places, protections, ruleIn, type Universe } from './universe.fixture.ts';
 
 export interface Sequence {
-  readonly options: NftablesOptions;
   readonly protection: Protection;
   readonly steps: readonly Step[];
 }
@@ -50,7 +48,6 @@ function stepIn(place: Place, universe: Universe): fc.Arbitrary<Step> {
 /** Sequences whose rules mostly are of this chain and family. */
 export function sequenceAt(place: Place, universe: Universe): fc.Arbitrary<Sequence> {
   return fc.record({
-    options: fc.record({ counters: fc.boolean(), rejectTcpWithReset: fc.boolean() }),
     protection: fc.constantFrom(...protections),
     steps: fc.array(stepIn(place, universe), { minLength: 1, maxLength: 8 }),
   });

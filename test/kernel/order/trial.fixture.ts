@@ -10,8 +10,12 @@ import type { Protection } from '../../../src/engine/decide.ts';
 /** A backend over a kernel, and what the kernel's listing says of packets. */
 export interface Contender {
   readonly name: string;
+  /** A backend over a kernel that holds nothing: the one of the last trial, where that ended well and left it to rest. */
+  enter(): Promise<Backend>;
   /** A backend of a process that has just started, over what the kernel holds by now. */
   start(): Promise<Backend>;
+  /** Keeps a backend that has taken everything out again for the next trial: to start one takes longer than a trial. */
+  rest(backend: Backend): void;
   /** What the kernel holds, as its own tool lists it. */
   list(): Promise<Listing>;
   /** Which rules the kernel takes out by itself when their time is up; undefined when it never does. */
@@ -75,8 +79,13 @@ export class Trial {
   /** Begins with kernels that hold nothing. */
   static async begin(course: Course): Promise<Trial> {
     const trial = new Trial(course);
-    for (const contender of course.contenders) contender.clear();
-    await trial.take({ kind: 'replace', process: 'new', protection: course.protection });
+    try {
+      for (const contender of course.contenders) trial.#backends.set(contender, await contender.enter());
+      await trial.take({ kind: 'replace', process: 'same', protection: course.protection });
+    } catch (error) {
+      trial.end();
+      throw error;
+    }
     return trial;
   }
 
@@ -85,11 +94,12 @@ export class Trial {
     const trial = await Trial.begin(course);
     try {
       for (const step of steps) {
-        await trial.take(step);
-        await trial.compare();
+        if (await trial.take(step)) await trial.compare();
       }
-    } finally {
+      await trial.#rest();
+    } catch (error) {
       trial.end();
+      throw error;
     }
   }
 
@@ -110,8 +120,22 @@ export class Trial {
     for (const backend of this.#backends.values()) backend.close();
   }
 
-  async take(step: Step): Promise<void> {
-    if (step.kind === 'replace') return this.#replace(step.process, step.protection);
+  /** Takes everything out of the kernels and leaves the backends to the next trial. */
+  async #rest(): Promise<void> {
+    const { guard } = this.#protection;
+    const stale = { rules: [...this.#rules.values()], guards: guard === null ? [] : [guard] };
+    for (const [contender, backend] of this.#backends) {
+      await backend.replace({ rules: [], guard: null, whitelist: [], stale });
+      contender.rest(backend);
+    }
+  }
+
+  /** @returns whether there was anything to do */
+  async take(step: Step): Promise<boolean> {
+    if (step.kind === 'replace') {
+      await this.#replace(step.process, step.protection);
+      return true;
+    }
     const rules: List = new Map(this.#rules);
     const touched = new Set<RuleKey>();
     if (step.kind === 'expire') {
@@ -122,9 +146,10 @@ export class Trial {
       for (const op of step.ops) this.#enter(rules, touched, op);
     }
     const change = changeOf(this.#rules, rules, touched);
-    if (isEmpty(change)) return;
+    if (isEmpty(change)) return false;
     for (const backend of [this.#memory, ...this.#backends.values()]) await this.#apply(backend, change);
     this.#rules = rules;
+    return true;
   }
 
   /** Does to the list what the engine would make of an op; what the whitelist forbids is left out. */

@@ -33,24 +33,6 @@ export const nested: Universe = {
   },
 };
 
-/**
- * The same for ip6tables-nft, which deletes the first line with the same address, whatever its prefix length:
- * nft_ipv6_is_same of iptables 1.8.9 compares no masks. Here no two IPv6 prefixes begin with the same address.
- */
-export const apart: Universe = {
-  prefixes: {
-    4: nested.prefixes[4],
-    6: [
-      ...['2001:db8:0:1:7fff:ffff:ffff:ffff/128', '2001:db8:0:1:8000::1/128', '2001:db8:0:1::/64'],
-      ...['2001:db8:0:1:8000::/65', '2001:db8:0:2::/64', '2001:db8::/32', '::/0'],
-    ],
-  },
-  forwarded: {
-    4: nested.forwarded[4],
-    6: ['2001:db8:0:1:8000::1/128', '2001:db8:0:1::/64', '2001:db8:0:1:8000::/65', '2001:db8::/32'],
-  },
-};
-
 /** Names of interfaces, and the patterns of rules that match some of them. */
 const names = ['eth0', 'eth1', 'eth', 'eth00', 'lan0'];
 const patterns = ['any', 'eth0', 'eth+', 'eth1', 'eth0+', 'lan0'];
