@@ -22,7 +22,7 @@ export const iptables: Contender = {
     return start();
   },
   start,
-  rest: () => {},
+  rest: async () => {},
   list: async () => {
     const saves = ([4, 6] as const).map((family) => must(program('nft', family, 'save'), '-t', 'filter'));
     const [four = '', six = ''] = await Promise.all(saves);
@@ -52,7 +52,8 @@ export function nftables(options: NftablesOptions): Contender {
       return start();
     },
     start,
-    rest: (backend) => {
+    rest: async (backend) => {
+      await backend.replace({ rules: [], guard: null, whitelist: [], stale: { rules: [], guards: [] } });
       resting = backend;
     },
     list: async () => {

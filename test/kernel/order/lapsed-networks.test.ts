@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Backend, Change } from '../../../src/backends/backend.ts';
 import { change, desired, rule } from '../../../src/backends/rule.fixture.ts';
 import { parseAddress } from '../../../src/domain/address.ts';
+import type { Rule } from '../../../src/domain/rule.ts';
 import { execute } from '../iptables.fixture.ts';
 import { clearTables, closeAll, probed } from '../nftables.fixture.ts';
 import { NftRuleset } from './nft-ruleset.fixture.ts';
@@ -13,37 +14,51 @@ import { NftRuleset } from './nft-ruleset.fixture.ts';
  * takes out only the second; then the next collection pairs the first with the end of another network, which from then
  * on reaches to the end of all addresses. nft_rbtree_gc, net/netfilter/nft_set_rbtree.c
  */
-const stays = 'drop input any any 10.0.0.16/28 any';
-const lapses = rule('drop input any any 10.0.0.0/31 any');
 let backend: Backend;
 
-beforeEach(async () => {
+/** What is done with a network that has ended, and the part of the addresses and the action, hence the set, that it has. */
+const cases = [
+  { done: 'taken out', action: 'drop', net: '10.0.1', left: 'continue' },
+  { done: 'put again', action: 'accept', net: '10.0.2', left: 'accept' },
+  { done: 'given more time', action: 'reject', net: '10.0.3', left: 'reject' },
+] as const;
+type Case = (typeof cases)[number];
+
+const stays = ({ action, net }: Case): string => `${action} input any any ${net}.16/28 any`;
+const lapses = ({ action, net }: Case): Rule => rule(`${action} input any any ${net}.0/31 any`);
+
+function step(given: Case): Partial<Change> {
+  const lapsed = lapses(given);
+  if (given.done === 'given more time') return { renew: [lapsed] };
+  return { remove: [lapsed], add: given.done === 'put again' ? [lapsed] : [] };
+}
+
+beforeAll(async () => {
   clearTables();
   backend = await probed();
-  await backend.replace(desired({ rules: [stays] }));
-  // The kernel lets it go a second from now: elements outlive their rules by five.
-  await backend.apply({ ...change({}), add: [{ ...lapses, expiresAt: Date.now() - 4000 }] });
+  await backend.replace(desired({ rules: cases.map(stays) }));
+  // The kernel lets them go a second from now: elements outlive their rules by five.
+  const ended = cases.map(lapses).map((each) => ({ ...each, expiresAt: Date.now() - 4000 }));
+  await backend.apply({ ...change({}), add: ended });
   await sleep(6000);
 });
 
-afterEach(() => {
+afterAll(() => {
   closeAll();
   clearTables();
 });
 
-/** Inside the two networks, right behind the one that stays, and anywhere else. */
-const sources = ['10.0.0.0', '10.0.0.16', '10.0.0.32', '203.0.113.1'];
-
-it.each<[string, Partial<Change>, string]>([
-  ['taken out', { remove: [lapses] }, 'continue drop continue continue'],
-  ['put again', { remove: [lapses], add: [lapses] }, 'drop drop continue continue'],
-  ['given more time', { renew: [lapses] }, 'drop drop continue continue'],
-])('a network that has ended in the kernel and is %s leaves its neighbours as they are', async (_, step, verdicts) => {
-  await backend.apply({ ...change({}), ...step });
-  const ruleset = new NftRuleset(execute('nft', ['-j', 'list', 'ruleset']));
-  const destination = parseAddress('192.0.2.1');
-  const met = sources.map((source) =>
-    ruleset.verdict({ chain: 'input', in: 'eth0', out: '', source: parseAddress(source), destination }),
-  );
-  expect(met.join(' ')).toBe(verdicts);
-});
+it.each(cases)(
+  'a network that has ended in the kernel and is $done leaves its neighbours as they are',
+  async (given) => {
+    await backend.apply({ ...change({}), ...step(given) });
+    const ruleset = new NftRuleset(execute('nft', ['-j', 'list', 'ruleset']));
+    const destination = parseAddress('192.0.2.1');
+    // Inside the two networks, right behind the one that stays, and anywhere else.
+    const sources = [...['0', '16', '32'].map((last) => `${given.net}.${last}`), '203.0.113.1'];
+    const met = sources.map((source) =>
+      ruleset.verdict({ chain: 'input', in: 'eth0', out: '', source: parseAddress(source), destination }),
+    );
+    expect(met).toEqual([given.left, given.action, 'continue', 'continue']);
+  },
+);

@@ -14,8 +14,8 @@ export interface Contender {
   enter(): Promise<Backend>;
   /** A backend of a process that has just started, over what the kernel holds by now. */
   start(): Promise<Backend>;
-  /** Keeps a backend that has taken everything out again for the next trial: to start one takes longer than a trial. */
-  rest(backend: Backend): void;
+  /** Keeps a backend for the next trial: to start one may take as long as half of a trial. */
+  rest(backend: Backend): Promise<void>;
   /** What the kernel holds, as its own tool lists it. */
   list(): Promise<Listing>;
   /** Which rules the kernel takes out by itself when their time is up; undefined when it never does. */
@@ -96,7 +96,7 @@ export class Trial {
       for (const step of steps) {
         if (await trial.take(step)) await trial.compare();
       }
-      await trial.#rest();
+      for (const [contender, backend] of trial.#backends) await contender.rest(backend);
     } catch (error) {
       trial.end();
       throw error;
@@ -118,16 +118,6 @@ export class Trial {
   /** Lets go of the kernels, as a daemon does that ends. */
   end(): void {
     for (const backend of this.#backends.values()) backend.close();
-  }
-
-  /** Takes everything out of the kernels and leaves the backends to the next trial. */
-  async #rest(): Promise<void> {
-    const { guard } = this.#protection;
-    const stale = { rules: [...this.#rules.values()], guards: guard === null ? [] : [guard] };
-    for (const [contender, backend] of this.#backends) {
-      await backend.replace({ rules: [], guard: null, whitelist: [], stale });
-      contender.rest(backend);
-    }
   }
 
   /** @returns whether there was anything to do */
