@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { parsePrefix } from '../../../src/domain/address.ts';
 import type { Protection } from '../../../src/engine/decide.ts';
 import type { Expiry, Op, Step } from './trial.fixture.ts';
 import { type Place, places, protections, ruleIn, type Universe } from './universe.fixture.ts';
@@ -21,10 +22,13 @@ function opIn(place: Place, universe: Universe): fc.Arbitrary<Op> {
     { weight: 8, arbitrary: ruleIn(place, universe) },
     ...places.map((other) => ruleIn(other, universe)),
   );
+  const given = (place.chain === 'forward' ? universe.forwarded : universe.prefixes)[place.family];
+  const prefixes = fc.shuffledSubarray(given.map(parsePrefix), { minLength: given.length });
   return fc.oneof(
-    { weight: 6, arbitrary: fc.record({ kind: fc.constant('put' as const), spec, expiry }) },
+    { weight: 4, arbitrary: fc.record({ kind: fc.constant('put' as const), spec, expiry }) },
+    { weight: 3, arbitrary: fc.record({ kind: fc.constant('put alike' as const), pick, prefixes, expiry }) },
     { weight: 2, arbitrary: fc.record({ kind: fc.constant('put again' as const), pick, expiry }) },
-    { weight: 2, arbitrary: fc.record({ kind: fc.constant('delete' as const), pick }) },
+    { weight: 3, arbitrary: fc.record({ kind: fc.constant('delete' as const), pick }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('lift' as const), pick }) },
   );
 }

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Backend, type Change, type Desired, isEmpty } from '../../../src/backends/backend.ts';
 import { MemoryBackend, type Packet, type Verdict } from '../../../src/backends/memory.ts';
-import { formatAddress } from '../../../src/domain/address.ts';
+import { formatAddress, type Prefix } from '../../../src/domain/address.ts';
 import { guardKey } from '../../../src/domain/guard.ts';
-import { type Rule, type RuleKey, type RuleSpec, ruleKey } from '../../../src/domain/rule.ts';
+import { type Rule, type RuleKey, type RuleSpec, ruleKey, ruleSpec } from '../../../src/domain/rule.ts';
 import { Whitelist } from '../../../src/domain/whitelist.ts';
 import type { Protection } from '../../../src/engine/decide.ts';
 
@@ -27,9 +27,11 @@ export interface Contender {
 /** What becomes of packets so many seconds from now, if nobody touches the kernel until then. */
 export type Listing = (after: number) => (packet: Packet) => Verdict;
 
+/** Picks are among the rules that stand, counted from the newest. */
 export type Op =
   | { readonly kind: 'put'; readonly spec: RuleSpec; readonly expiry: Expiry }
-  /** These are about one of the rules that stand, counted from the newest. */
+  /** Puts a rule like one that stands, but for the length of its prefix; some programs take one for the other. */
+  | { readonly kind: 'put alike'; readonly pick: number; readonly prefixes: readonly Prefix[]; readonly expiry: Expiry }
   | { readonly kind: 'put again'; readonly pick: number; readonly expiry: Expiry }
   | { readonly kind: 'delete'; readonly pick: number }
   /** Deletes and puts it in one change: it is the newest then. */
@@ -145,7 +147,8 @@ export class Trial {
   /** Does to the list what the engine would make of an op; what the whitelist forbids is left out. */
   #enter(rules: List, touched: Set<RuleKey>, op: Op): void {
     const standing = [...this.#rules.values()].reverse();
-    const spec = op.kind === 'put' ? op.spec : standing[op.pick % standing.length];
+    const picked = op.kind === 'put' ? op.spec : standing[op.pick % standing.length];
+    const spec = picked !== undefined && op.kind === 'put alike' ? alike(picked, op.prefixes) : picked;
     if (spec === undefined || this.#protection.whitelist.conflict(spec) !== undefined) return;
     const key = ruleKey(spec);
     const before = rules.get(key);
@@ -291,6 +294,16 @@ function changeOf(before: List, after: List, touched: ReadonlySet<RuleKey>): Cha
     refresh: rules(put.filter(hasExpiry)),
     renew: rules(put.filter((entry) => !hasExpiry(entry))),
   };
+}
+
+/** The rule about the first other prefix that begins as its own does; the same rule where there is none. */
+function alike(spec: RuleSpec, prefixes: readonly Prefix[]): RuleSpec {
+  const side = spec.source === 'any' ? 'destination' : 'source';
+  const own = spec[side];
+  if (own === 'any') return spec;
+  const isOther = ({ family, value, length }: Prefix): boolean =>
+    family === own.family && value === own.value && length !== own.length;
+  return ruleSpec({ ...spec, [side]: prefixes.find(isOther) ?? own });
 }
 
 function textOf({ chain, in: into, out, source, destination, tcp }: Packet): string {
