@@ -48,6 +48,16 @@ describe('ruleSpec', () => {
     expect(ruleSpec(given)).toEqual(given);
   });
 
+  it.each([
+    ['accept forward any any ::/0 2001:db8::1', 'accept forward any any any 2001:db8::1/128'],
+    ['accept forward any any 10.0.0.0/8 0.0.0.0/0', 'accept forward any any 10.0.0.0/8 any'],
+    ['drop forward eth0 any any ::/0', 'drop forward eth0 any ::/0 any'],
+    ['drop forward any any 0.0.0.0/0 0.0.0.0/0', 'drop forward any any 0.0.0.0/0 any'],
+    ['drop forward any any 0.0.0.0/0 any', 'drop forward any any 0.0.0.0/0 any'],
+  ])('reads %s as %s, which is the same', (text, same) => {
+    expect(ruleKey(ruleSpec(spec(text)))).toBe(same);
+  });
+
   it.each<[string, ErrorCode, string]>([
     ['drop input any any any any', 'address-invalid', 'An input rule needs a source, and only that'],
     ['drop input any any any 1.2.3.4', 'address-invalid', 'An input rule needs a source, and only that'],
@@ -219,7 +229,7 @@ describe('parseRuleKey', () => {
   it.each([
     'drop input any any 10.0.0.1/32 any',
     'reject output any ppp+ any 2001:db8::/64',
-    'accept forward eth0 wg-0.1:x@y 10.0.0.1/32 0.0.0.0/0',
+    'accept forward eth0 wg-0.1:x@y 10.0.0.1/32 0.0.0.0/1',
   ])('reads back %s', (text) => {
     expect(ruleKey(parseRuleKey(text))).toBe(text);
   });

@@ -38,7 +38,8 @@ export type RuleKey = string & { readonly [key]: true };
 
 /**
  * Checks that a tuple is a rule that rfw makes: input filters on the source, output on the destination,
- * forward on one or both, of one family.
+ * forward on one or both, of one family. In forward a side that holds every address says nothing beside the other, which
+ * has the family: it becomes any, and where both say nothing the source stays. iptables shows such rules alike.
  * @throws RfwError `address-invalid`, `interface-invalid` or `family-mismatch`
  */
 export function ruleSpec(spec: RuleSpec): RuleSpec {
@@ -59,8 +60,15 @@ export function ruleSpec(spec: RuleSpec): RuleSpec {
       destination === 'any' ||
       source.family ===
         destination.family, 'family-mismatch', 'Source and destination must both be IPv4 or both be IPv6');
+    if (isEverything(destination))
+      return { ...spec, source: source === 'any' ? destination : source, destination: 'any' };
+    if (isEverything(source) && destination !== 'any') return { ...spec, source: 'any' };
   }
   return spec;
+}
+
+function isEverything(side: Prefix | 'any'): boolean {
+  return side !== 'any' && side.length === 0;
 }
 
 function require(

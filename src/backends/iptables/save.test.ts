@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ruleKey } from '../../domain/rule.ts';
+import { spec } from '../rule.fixture.ts';
 import { parseSave } from './line.ts';
 
 /** What iptables-nft-save 1.8.9 prints; that of iptables-legacy differs in the first comment alone. */
@@ -179,5 +180,12 @@ describe('a line without an address', () => {
     expect(only('-j DROP')?.key).toBe('drop input any any 0.0.0.0/0 any');
     expect(only('-i eth0 -o eth1 -j ACCEPT', 6, 'FORWARD')?.key).toBe('accept forward eth0 eth1 ::/0 any');
     expect(only('-j DROP', 4, 'OUTPUT')?.key).toBe('drop output any any any 0.0.0.0/0');
+  });
+
+  it('in forward is the rule with that side of every address, however it was asked for', () => {
+    const keyOf = (text: string): string => ruleKey(spec(text));
+    const [one, other] = ['accept forward any any ::/0 2001:db8::1', 'accept forward any any any ::/0'];
+    expect(only('-d 2001:db8::1/128 -j ACCEPT', 6, 'FORWARD')?.key).toBe(keyOf(one));
+    expect(only('-j ACCEPT', 6, 'FORWARD')?.key).toBe(keyOf(other));
   });
 });

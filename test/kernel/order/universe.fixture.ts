@@ -11,7 +11,7 @@ import type { Protection } from '../../../src/engine/decide.ts';
 export interface Universe {
   /** Those of input and output. */
   readonly prefixes: Readonly<Record<Family, readonly string[]>>;
-  /** Those of both sides of forward: fewer, since they are tried in pairs. A side that holds everything is `any` there. */
+  /** Those of both sides of forward: fewer, since they are tried in pairs. */
   readonly forwarded: Readonly<Record<Family, readonly string[]>>;
 }
 
@@ -28,8 +28,8 @@ export const nested: Universe = {
     ],
   },
   forwarded: {
-    4: ['10.0.0.127/32', '10.0.0.0/25', '10.0.0.128/25', '10.0.0.0/24', '10.0.0.0/8'],
-    6: ['2001:db8::7fff:ffff:ffff:ffff/128', '2001:db8::/65', '2001:db8:0:0:8000::/65', '2001:db8::/32'],
+    4: ['10.0.0.127/32', '10.0.0.0/25', '10.0.0.128/25', '10.0.0.0/24', '10.0.0.0/8', '0.0.0.0/0'],
+    6: ['2001:db8::7fff:ffff:ffff:ffff/128', '2001:db8::/65', '2001:db8:0:0:8000::/65', '2001:db8::/32', '::/0'],
   },
 };
 
