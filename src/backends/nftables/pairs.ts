@@ -10,6 +10,7 @@ import {
   flushChain,
   read,
 } from '../../netlink/nftables/commands.ts';
+import { Type } from '../../netlink/nftables/constants.ts';
 import { rule as ruleTable } from '../../netlink/nftables/objects.ts';
 import { pairStatements, type RejectOptions } from './statements.ts';
 import { rfwTable } from './table.ts';
@@ -137,9 +138,10 @@ export interface PairReading {
   readonly bytes: bigint;
 }
 
-/** Reads the rules of a chain of pairs. */
+/** Reads rules of chains of pairs; what else the kernel says, such as its new generation, is passed over. */
 export function readPairs(replies: readonly Reply[]): PairReading[] {
-  return replies.map((reply) => {
+  const rules = replies.filter(({ type }) => (type & 0xff) === Type.newRule);
+  return rules.map((reply) => {
     const { handle = 0n, userData = new Uint8Array(), expressions = [] } = read(ruleTable, reply);
     const counter = expressions.find(({ name }) => name === 'counter');
     const { packets = 0n, bytes = 0n } = counter?.name === 'counter' ? counter.data : {};
