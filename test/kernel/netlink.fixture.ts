@@ -17,8 +17,22 @@ export async function nftMeanwhile(script: string): Promise<void> {
   await run('nft', [script]);
 }
 
-/** The ruleset as nft lists it, without the handles and the times left, which differ from one loading to the next. */
+/**
+ * The ruleset as nft lists it, without the handles and the times left, which differ from one loading to the next. The
+ * kernel rehashes a set some time after it grew, and a listing of that moment repeats elements and leaves others out:
+ * what two listings in a row say is what is there.
+ */
 export function ruleset(): unknown {
+  let last = '';
+  for (let attempt = 0; attempt < 10; attempt++) {
+    const listed = JSON.stringify(listRuleset());
+    if (listed === last) return JSON.parse(listed);
+    last = listed;
+  }
+  throw new Error('nft lists something else every time');
+}
+
+function listRuleset(): unknown {
   const listed = execFileSync('nft', ['-j', 'list', 'ruleset'], { encoding: 'utf8', maxBuffer: 1 << 28 });
   return JSON.parse(listed, (key, value: unknown) => (key === 'handle' || key === 'expires' ? undefined : value));
 }

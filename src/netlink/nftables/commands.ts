@@ -272,7 +272,11 @@ export function listSets(of: TableName): Message {
   return message([Type.getSet, 0], of.family, `list sets ${called(of)}`, set, { table: of.name });
 }
 
-/** Elements of a set, for `dump`, which is slow for many: see there. */
+/**
+ * Elements of a set, for `dump`, which is slow for many: see there. A hash set without a declared `size` is rehashed by
+ * the kernel some time after it grew or shrank (rhashtable), which isn't a new generation: a dump at that moment can
+ * repeat elements and leave others out, and nothing says so. What must be certain is asked for with `getElements`.
+ */
 export function listElements(of: TableName, name: string): Message {
   const value = { table: of.name, set: name };
   return message([Type.getElement, 0], of.family, `list set ${called(of, name)}`, elementList, value);
