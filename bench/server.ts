@@ -53,7 +53,14 @@ function nothingRoutes(server: FastifyInstance): void {
     if (resource.kind !== 'rule') return reply.code(404).send();
     const now = Date.now();
     const expiresAt = expiryAfter(now, parseQuery(query).expire ?? 0);
-    const rule = { ...resource.spec, seq: ++seq, expiresAt, createdAt: now, origin: request.principal, comment: '' };
+    const rule = {
+      ...resource.spec,
+      seq: ++seq,
+      expiresAt,
+      createdAt: now,
+      origin: request.principal.name,
+      comment: '',
+    };
     return reply.send(renderOutcome({ status: 'created', rule }));
   });
 }

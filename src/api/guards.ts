@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { formatAddress } from '../domain/address.ts';
 import type { Whitelist } from '../domain/whitelist.ts';
+import { admin } from './access/principal.ts';
 import { crossSite, foreignness } from './browser.ts';
 import { type Credentials, parseBasic, sameCredentials } from './credentials.ts';
 import { sendError } from './errors.ts';
@@ -23,6 +24,7 @@ export interface LocalPolicy {
 /** The outward server is for whitelisted clients that know the password. */
 export function guardOutward(server: FastifyInstance, policy: () => OutwardPolicy, onRefusal: OnRefusal): void {
   server.addHook('onRequest', async (request, reply) => {
+    request.door = 'outward';
     const { whitelist, credentials } = policy();
     const client = clientAddress(request);
     if (!whitelist.covers(client)) {
@@ -41,13 +43,14 @@ export function guardOutward(server: FastifyInstance, policy: () => OutwardPolic
 /** The local server is for programs on this host, and no page in a browser may pass for one. */
 export function guardLocal(server: FastifyInstance, policy: () => LocalPolicy, onRefusal: OnRefusal): void {
   server.addHook('onRequest', async (request, reply) => {
+    request.door = 'local';
     const { port, credentials } = policy();
     const foreign = foreignness(request.headers, port);
     if (foreign !== undefined) {
       onRefusal(formatAddress(clientAddress(request)), foreign);
       return sendError(reply, 403, foreign);
     }
-    request.principal = 'local';
+    request.principal = admin('local', 'local');
     if (credentials !== undefined) await authenticate(request, reply, credentials, onRefusal);
   });
 }
@@ -61,7 +64,7 @@ async function authenticate(
   const given = parseBasic(request.headers.authorization);
   const client = formatAddress(clientAddress(request));
   if (given !== undefined && sameCredentials(given, credentials)) {
-    request.principal = `${given.username}@${client}`;
+    request.principal = admin('basic', `${given.username}@${client}`);
     return;
   }
   if (given !== undefined) onRefusal(client, 'wrong credentials');

@@ -8,11 +8,13 @@ import { parseConfig } from '../daemon/config.ts';
 import { requireNetAdmin } from '../daemon/privileges.ts';
 import type { ErrorCode } from '../domain/errors.ts';
 import { RfwError } from '../domain/errors.ts';
+import type { RuleSpec } from '../domain/rule.ts';
 import { parseWhitelist } from '../domain/whitelist.ts';
 import { systemClock } from '../engine/clock.ts';
 import { Engine } from '../engine/engine.ts';
 import { MemoryStore } from '../engine/store/memory.ts';
 import { SqliteStore } from '../engine/store/sqlite.ts';
+import { nobody, refuseBeyondLimits, requireScope } from './access/principal.ts';
 import { parsePath } from './compat/path.ts';
 import { parseQuery } from './compat/query.ts';
 import { problems } from './problem.ts';
@@ -23,6 +25,12 @@ type Failure = (() => unknown) | { readonly notHere: string };
 
 const parse = (path: string) => (): unknown => parsePath(path);
 
+function spec(path: string): RuleSpec {
+  const resource = parsePath(path);
+  if (resource.kind !== 'rule') throw new Error(`${path} is no rule`);
+  return resource.spec;
+}
+
 async function startEngine(): Promise<Engine> {
   const protection = { whitelist: parseWhitelist('192.0.2.1', 'white.list'), guard: null };
   const parts = { backend: new MemoryBackend(), store: new MemoryStore(), clock: systemClock, protection };
@@ -30,11 +38,9 @@ async function startEngine(): Promise<Engine> {
 }
 
 async function submit(path: string, before: (engine: Engine) => unknown = () => {}): Promise<unknown> {
-  const resource = parsePath(path);
-  if (resource.kind !== 'rule') throw new Error(`${path} is no rule`);
   const engine = await startEngine();
   await before(engine);
-  return engine.submit({ kind: 'put', spec: resource.spec, expire: 0, origin: 'test' });
+  return engine.submit({ kind: 'put', spec: spec(path), expire: 0, origin: 'test' });
 }
 
 /** Two daemons with one state folder. */
@@ -56,9 +62,8 @@ async function writeAfterClose(): Promise<void> {
 }
 
 async function removeTwice(): Promise<void> {
-  const resource = parsePath('/drop/input/any/1.2.3.4');
-  if (resource.kind === 'rule')
-    await new MemoryBackend().apply({ add: [], remove: [resource.spec], refresh: [], renew: [] });
+  const remove = [spec('/drop/input/any/1.2.3.4')];
+  await new MemoryBackend().apply({ add: [], remove, refresh: [], renew: [] });
 }
 
 /** Every code and how it comes about; the type asks for a row when a code is added. */
@@ -73,6 +78,14 @@ const failures: Readonly<Record<ErrorCode, Failure>> = {
   'expire-invalid': () => parseQuery('expire=soon'),
   'query-invalid': () => parseQuery('wait=no'),
   'whitelist-conflict': () => submit('/drop/input/any/192.0.2.1'),
+  'token-invalid': { notHere: 'comes with tokens' },
+  unauthenticated: { notHere: 'comes with tokens' },
+  forbidden: () => requireScope(nobody, 'rules:read'),
+  'beyond-limits': () =>
+    refuseBeyondLimits({ ...nobody, limits: { longestTtl: 1 } }, spec('/drop/input/any/1.2.3.4'), 0),
+  'not-owner': { notHere: 'comes with the command that says whose rules it may change' },
+  'token-exists': { notHere: 'comes with tokens' },
+  'rate-limited': { notHere: 'comes with rate limits' },
   'whitelist-invalid': () => parseWhitelist('', 'white.list'),
   'config-invalid': () => parseConfig('', 'rfw.conf'),
   'certificate-invalid': () => parseKey('no key', 'server.key'),
@@ -115,7 +128,7 @@ describe('problems', () => {
   });
 
   it('blames the client for what it sent, and nobody else', () => {
-    const blamed = codes.filter((code) => problems[code] === 400);
+    const blamed = codes.filter((code) => problems[code] < 500);
     expect(blamed).toEqual(codes.slice(0, codes.indexOf('whitelist-invalid')));
     expect(codes.filter((code) => problems[code] > 503 || problems[code] < 400)).toEqual([]);
   });

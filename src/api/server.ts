@@ -4,12 +4,15 @@ import type { Socket } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
 import fastify, { type ConnectionError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { type Address, parseAddress } from '../domain/address.ts';
+import { type Door, nobody, type Principal } from './access/principal.ts';
 import { longestUrl, sendError } from './errors.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** Who asks, as the door found out. */
-    principal: string;
+    principal: Principal;
+    /** Which door that was. Set by the door, before anything else. */
+    door: Door;
   }
 }
 
@@ -53,13 +56,17 @@ export function makeServer(tls: TlsFiles | undefined): FastifyInstance {
   for (const method of METHODS) {
     if (!server.supportedMethods.includes(method)) server.addHttpMethod(method, { hasBody: true });
   }
+  server.decorateRequest('principal');
+  server.decorateRequest('door');
+  server.addHook('onRequest', async (request) => {
+    request.principal = nobody;
+  });
   keepCount(server);
   server.addHook('onRequest', async (_request, reply) => {
     if (!closing.has(server)) return;
     reply.header('connection', 'close');
     await sendError(reply, 503, 'rfw is stopping: try again in a moment');
   });
-  server.decorateRequest('principal', '');
   server.setErrorHandler(async (error, _request, reply) => answerFailure(reply, error));
   ignoreBodies(server);
   return server;

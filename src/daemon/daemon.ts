@@ -187,7 +187,7 @@ async function openControl(
 
 function logRequest(log: Logger, request: FastifyRequest, status: number): void {
   log.debug(
-    { client: request.ip, principal: request.principal, method: request.method, url: request.url, status },
+    { client: request.ip, principal: request.principal.name, method: request.method, url: request.url, status },
     'Request',
   );
 }

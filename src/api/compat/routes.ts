@@ -5,6 +5,7 @@ import { quote } from '../../domain/address.ts';
 import { RfwError } from '../../domain/errors.ts';
 import type { RuleSpec } from '../../domain/rule.ts';
 import type { Engine } from '../../engine/engine.ts';
+import { type Principal, refuseBeyondLimits, requireScope } from '../access/principal.ts';
 import { longestUrl, sendError } from '../errors.ts';
 import { problems } from '../problem.ts';
 import { parsePath, type Resource } from './path.ts';
@@ -57,7 +58,10 @@ async function answer(request: FastifyRequest, reply: FastifyReply, options: Com
     const totals = await options.engine.totals().catch(() => []);
     return void (await reply.type('text/plain; charset=utf-8').send(usage(options.facts, totals)));
   }
-  if (resource.kind === 'list') return list(reply, resource, options.engine);
+  if (resource.kind === 'list') {
+    requireScope(request.principal, 'rules:read');
+    return list(reply, resource, options.engine);
+  }
   const query = parseQuery(question < 0 ? '' : url.slice(question + 1));
   await modify(reply, resource.spec, intention(request.method, query), query, options, request.principal);
 }
@@ -115,12 +119,14 @@ async function modify(
   intent: 'insert' | 'delete',
   query: Query,
   { engine, defaultExpire }: CompatOptions,
-  origin: string,
+  principal: Principal,
 ): Promise<void> {
+  const expire = query.expire ?? defaultExpire;
+  requireScope(principal, 'rules:write');
+  refuseBeyondLimits(principal, spec, intent === 'insert' ? expire : 'unchanged');
+  const origin = principal.name;
   const outcome = await engine.submit(
-    intent === 'insert'
-      ? { kind: 'put', spec, expire: query.expire ?? defaultExpire, origin }
-      : { kind: 'delete', spec, origin },
+    intent === 'insert' ? { kind: 'put', spec, expire, origin } : { kind: 'delete', spec, origin },
   );
   await reply.send(renderOutcome(outcome));
 }
