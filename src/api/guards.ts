@@ -29,12 +29,12 @@ export function guardOutward(server: FastifyInstance, policy: () => OutwardPolic
     const client = clientAddress(request);
     if (!whitelist.covers(client)) {
       onRefusal(formatAddress(client), 'not in the whitelist');
-      return sendError(reply, 403, 'Your address is not in the whitelist');
+      return sendError(reply, 'not-whitelisted', 'Your address is not in the whitelist');
     }
     const foreign = crossSite(request.headers, [`https://${(request.headers.host ?? '').toLowerCase()}`]);
     if (foreign !== undefined) {
       onRefusal(formatAddress(client), foreign);
-      return sendError(reply, 403, foreign);
+      return sendError(reply, 'cross-site', foreign);
     }
     await authenticate(request, reply, credentials, onRefusal);
   });
@@ -48,7 +48,7 @@ export function guardLocal(server: FastifyInstance, policy: () => LocalPolicy, o
     const foreign = foreignness(request.headers, port);
     if (foreign !== undefined) {
       onRefusal(formatAddress(clientAddress(request)), foreign);
-      return sendError(reply, 403, foreign);
+      return sendError(reply, 'cross-site', foreign);
     }
     request.principal = admin('local', 'local');
     if (credentials !== undefined) await authenticate(request, reply, credentials, onRefusal);
@@ -69,5 +69,5 @@ async function authenticate(
   }
   if (given !== undefined) onRefusal(client, 'wrong credentials');
   reply.header('www-authenticate', 'Basic realm="private"');
-  await sendError(reply, 401, 'This server asks for a username and a password');
+  await sendError(reply, 'unauthenticated', 'This server asks for a username and a password');
 }

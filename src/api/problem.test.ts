@@ -18,7 +18,9 @@ import { nobody, refuseBeyondLimits, requireScope } from './access/principal.ts'
 import { parsePath } from './compat/path.ts';
 import { parseQuery } from './compat/query.ts';
 import { problems } from './problem.ts';
-import { openServer } from './server.fixture.ts';
+import { openServer, type Question } from './server.fixture.ts';
+import { echoRoutes } from './v1/routes.fixture.ts';
+import { routes } from './v1/routes.ts';
 
 /** Something that fails, or why nothing can be made to fail here. */
 type Failure = (() => unknown) | { readonly notHere: string };
@@ -66,6 +68,22 @@ async function removeTwice(): Promise<void> {
   await new MemoryBackend().apply({ add: [], remove, refresh: [], renew: [] });
 }
 
+const json = { headers: { 'content-type': 'application/json' } };
+
+/** Fails with what a degraded daemon answers over /v1. */
+async function ask(method: string, path: string, question: Question = {}): Promise<void> {
+  const server = await openServer({
+    routes: [...routes, ...echoRoutes],
+    condition: { state: 'degraded', reason: 'The kernel said no' },
+  });
+  const { status, text } = await server.send(method, path, question);
+  await server.close();
+  const problem: { code: ErrorCode; status: number; title: string; detail: string } = JSON.parse(text);
+  expect([status, problem.title]).toEqual([problems[problem.code].status, problems[problem.code].title]);
+  expect(problem.status).toBe(status);
+  throw new RfwError(problem.code, problem.detail);
+}
+
 /** Every code and how it comes about; the type asks for a row when a code is added. */
 const failures: Readonly<Record<ErrorCode, Failure>> = {
   'path-invalid': parse('/drop'),
@@ -95,6 +113,22 @@ const failures: Readonly<Record<ErrorCode, Failure>> = {
   'store-failed': writeAfterClose,
   'state-in-use': shareState,
   stopping: () => submit('/drop/input/any/1.2.3.4', (engine) => engine.stop()),
+  starting: { notHere: 'a daemon that starts; see daemon/services.test.ts' },
+  degraded: () => ask('GET', '/v1/health/ready'),
+  'request-invalid': () => ask('GET', '/v1/status?x=1'),
+  'body-missing': () => ask('POST', '/v1/test'),
+  'body-unexpected': () => ask('DELETE', '/v1/test', { body: 'hello' }),
+  'json-malformed': () => ask('POST', '/v1/test', { ...json, body: '{' }),
+  'request-timeout': { notHere: 'the HTTP server hangs up by itself, after some seconds' },
+  'url-too-long': () => ask('GET', `/v1/status?x=${'x'.repeat(9000)}`),
+  'headers-too-large': { notHere: 'the HTTP server hangs up by itself; see server.test.ts' },
+  'body-too-large': () => ask('POST', '/v1/test', { ...json, body: `"${'x'.repeat(70_000)}"` }),
+  'content-type-unsupported': () => ask('POST', '/v1/test', { body: 'x' }),
+  'not-found': () => ask('GET', '/v1/nowhere'),
+  'method-not-allowed': () => ask('PUT', '/v1/status'),
+  'not-whitelisted': { notHere: 'only the outward door has a whitelist; see v1/plugin.test.ts' },
+  'cross-site': () => ask('GET', '/v1/status', { headers: { origin: 'http://example.com' } }),
+  internal: () => ask('POST', '/v1/test', { ...json, body: '{"name":"fail"}' }),
 };
 
 const codes = Object.keys(failures) as ErrorCode[];
@@ -124,12 +158,13 @@ describe('problems', () => {
     const server = await openServer({ before: () => Promise.reject(new RfwError(code, 'the reason')) });
     const { status, text } = await server.send('PUT', '/drop/input/any/1.2.3.4');
     await server.close();
-    expect([status, text]).toEqual([problems[code], 'ERROR: the reason\r\n']);
+    expect([status, text]).toEqual([problems[code].status, 'ERROR: the reason\r\n']);
   });
 
   it('blames the client for what it sent, and nobody else', () => {
-    const blamed = codes.filter((code) => problems[code] < 500);
-    expect(blamed).toEqual(codes.slice(0, codes.indexOf('whitelist-invalid')));
-    expect(codes.filter((code) => problems[code] > 503 || problems[code] < 400)).toEqual([]);
+    const blamed = codes.filter((code) => problems[code].status >= 500);
+    const own = [...codes.slice(codes.indexOf('whitelist-invalid'), codes.indexOf('request-invalid')), 'internal'];
+    expect(blamed).toEqual(own);
+    expect(codes.filter((code) => problems[code].status > 503 || problems[code].status < 400)).toEqual([]);
   });
 });

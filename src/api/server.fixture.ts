@@ -15,6 +15,11 @@ import { type CompatOptions, compatRoutes } from './compat/routes.ts';
 import { type Credentials, parseBasic } from './credentials.ts';
 import { guardLocal, guardOutward } from './guards.ts';
 import { closeServer, makeServer, type TlsFiles } from './server.ts';
+import { v1Routes } from './v1/plugin.ts';
+import type { Route } from './v1/route.ts';
+import { routes } from './v1/routes.ts';
+import type { Status } from './v1/schemas.ts';
+import type { Condition, Services } from './v1/services.ts';
 
 /** What a server answered. */
 export interface Answer {
@@ -51,7 +56,10 @@ interface Settings {
   credentials: Credentials | undefined;
   nonRestful: boolean;
   defaultExpire: number;
-  /** Comes before every answer of the routes. */
+  /** What /v1 serves. */
+  routes: readonly Route[];
+  condition: Condition;
+  /** Comes before every answer of the routes of 2014. */
   before: () => Promise<void>;
 }
 
@@ -88,6 +96,8 @@ export async function openServer(more: Partial<Settings> = {}, tls?: Certificate
     credentials: tls === undefined ? undefined : alice,
     nonRestful: false,
     defaultExpire: 0,
+    routes,
+    condition: { state: 'ready' },
     before: async () => {},
     ...more,
   };
@@ -105,6 +115,7 @@ export async function openServer(more: Partial<Settings> = {}, tls?: Certificate
   });
   if (settings.kind === 'outward') guardOutward(server, outwardPolicy, onRefusal);
   else guardLocal(server, () => ({ port, credentials: settings.credentials }), onRefusal);
+  v1Routes(server, settings.routes, servicesOf(settings, engine));
   compatRoutes(server, async () => {
     await settings.before();
     return optionsOf(settings, engine, port);
@@ -140,6 +151,30 @@ function optionsOf({ nonRestful, defaultExpire, kind }: Settings, engine: Engine
   } as const;
   return { engine, nonRestful, defaultExpire, facts };
 }
+
+function servicesOf(settings: Settings, engine: Engine): Services {
+  return {
+    started: Promise.resolve(),
+    engine,
+    condition: () => settings.condition,
+    status: () => ({ ...exampleStatus, rules: engine.size }),
+  };
+}
+
+const exampleStatus: Status = {
+  version: '1.2.3',
+  state: 'ready',
+  degraded: null,
+  backend: 'memory',
+  capabilities: { summary: 'memory', ipv6: true, shortcomings: [] },
+  rules: 0,
+  drifts: 0,
+  queue: 0,
+  startedAt: '2026-01-31T12:00:00.000Z',
+  uptime: 1,
+  memory: { rss: 1, heapUsed: 1 },
+  urls: [],
+};
 
 function portOf(address: string | { port: number } | null): number {
   if (address === null || typeof address === 'string') throw new Error('The server has no port');

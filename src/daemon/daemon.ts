@@ -13,6 +13,7 @@ import { Doors } from './doors.ts';
 import { logEmptied, logEvent } from './events.ts';
 import { flushRunning } from './flush.ts';
 import { Holders } from './holders.ts';
+import { DaemonServices } from './services.ts';
 import { loadSettings, protectionOf, type Settings } from './settings.ts';
 import { openStore, stateFolder } from './state.ts';
 
@@ -72,9 +73,9 @@ export class Daemon {
     const held = { settings };
     const ready = new Deferred<Engine>();
     const recorded = new Deferred<Holders>();
-    const doors = new Doors({
+    const doors: Doors = new Doors({
       settings: () => held.settings,
-      engine: ready.promise,
+      services: new DaemonServices({ engine: ready.promise, chosen, urls: () => doors.urls }),
       backend: chosen.capabilities.summary,
       onRefusal: (client, reason) => log.warn({ client }, `Refused: ${reason}`),
       onResponse: (request, status) => logRequest(log, request, status),
@@ -83,7 +84,7 @@ export class Daemon {
       flushRunning(await ready.promise, await recorded.promise),
     );
     try {
-      await doors.open(settings, ready.promise);
+      await doors.open(settings, Promise.resolve());
       const onEvent = (event: Parameters<typeof logEvent>[1]): void => logEvent(log, event);
       const protection = protectionOf(settings);
       const holders = await Holders.record(chosen.backend, store, settings.config, systemClock.bootId);

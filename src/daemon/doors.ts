@@ -4,8 +4,10 @@ import { type CompatOptions, compatRoutes } from '../api/compat/routes.ts';
 import { sendError } from '../api/errors.ts';
 import { guardLocal, guardOutward, type LocalPolicy, type OnRefusal, type OutwardPolicy } from '../api/guards.ts';
 import { closeServer, makeServer, tlsOptions } from '../api/server.ts';
+import { v1Routes } from '../api/v1/plugin.ts';
+import { routes } from '../api/v1/routes.ts';
+import type { Services } from '../api/v1/services.ts';
 import { RfwError, reasonOf } from '../domain/errors.ts';
-import type { Engine } from '../engine/engine.ts';
 import type { Settings } from './settings.ts';
 import { version } from './version.ts';
 
@@ -21,8 +23,8 @@ interface Place {
 export interface DoorsOptions {
   /** The settings in force. */
   readonly settings: () => Settings;
-  /** Requests wait for it. */
-  readonly engine: Promise<Engine>;
+  /** What stands behind the routes; most of them wait until it has started. */
+  readonly services: Services;
   /** The backend, for people. */
   readonly backend: string;
   readonly onRefusal: OnRefusal;
@@ -117,17 +119,19 @@ export class Doors {
     const { settings: current, onRefusal, onResponse } = this.#options;
     const server = makeServer(place.kind === 'outward' ? settings.tls : undefined);
     server.addHook('onRequest', async (_request, reply) => {
-      await inForce.catch((error) => sendError(reply, 503, reasonOf(error)));
+      await inForce.catch((error) => sendError(reply, 'starting', reasonOf(error)));
     });
     server.addHook('onResponse', async (request, reply) => onResponse(request, reply.statusCode));
     if (place.kind === 'outward') guardOutward(server, () => outwardPolicy(current()), onRefusal);
     else guardLocal(server, () => localPolicy(current(), place.port), onRefusal);
+    v1Routes(server, routes, this.#options.services);
     compatRoutes(server, (request) => this.#compatOptions(place, request));
     return server;
   }
 
   async #compatOptions(place: Place, request: FastifyRequest): Promise<CompatOptions> {
-    const engine = await this.#options.engine;
+    await this.#options.services.started;
+    const { engine } = this.#options.services;
     const { nonRestful, defaultExpire, local } = this.#options.settings().config;
     const facts = {
       version,

@@ -97,6 +97,11 @@ export class Engine {
     return this.#writer.standing.rules.size;
   }
 
+  /** How many changes wait for their turn. */
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
   /** Why the kernel doesn't hold what it should; undefined when it does. */
   get degraded(): string | undefined {
     return this.#writer.degraded;
