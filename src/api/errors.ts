@@ -48,9 +48,9 @@ export async function sendError(
   reply.request.refusal = code;
   reply.code(status);
   if (isV1(reply.request.url)) {
-    await reply
-      .type('application/problem+json')
-      .send(JSON.stringify(problemDetails(reply.request, code, message, errors)));
+    const details = problemDetails(reply.request, code, message, errors);
+    // As bytes: to a text the framework adds a charset, which JSON doesn't have.
+    await reply.type('application/problem+json').send(Buffer.from(JSON.stringify(details)));
   } else {
     await reply.type('text/plain; charset=utf-8').send(`ERROR: ${message}\r\n`);
   }

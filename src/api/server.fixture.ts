@@ -155,6 +155,7 @@ function optionsOf({ nonRestful, defaultExpire, kind }: Settings, engine: Engine
 function servicesOf(settings: Settings, engine: Engine): Services {
   return {
     started: Promise.resolve(),
+    version: exampleStatus.version,
     engine,
     condition: () => settings.condition,
     status: () => ({ ...exampleStatus, rules: engine.size }),

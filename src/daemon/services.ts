@@ -15,6 +15,7 @@ interface ServicesOptions {
 
 /** What stands behind the routes of /v1 in a daemon. */
 export class DaemonServices implements Services {
+  readonly version = version;
   readonly started: Promise<unknown>;
   readonly #options: ServicesOptions;
   readonly #startedAt = Date.now();

@@ -66,15 +66,14 @@ function mediaType(header: string | undefined): string {
 /** Bytes up to a limit. The connection is left as it is, so that the client can be answered. */
 async function* limited(payload: Readable, limit: number): AsyncGenerator<Buffer> {
   let length = 0;
-  const chunks = payload.iterator({ destroyOnReturn: false });
-  for (;;) {
-    const next = await chunks.next().catch(() => {
-      throw new RequestError('request-invalid', 'The body was cut off');
-    });
-    if (next.done) return;
-    length += next.value.length;
-    if (length > limit) throw tooLarge(limit);
-    yield next.value;
+  try {
+    for await (const chunk of payload.iterator({ destroyOnReturn: false })) {
+      length += chunk.length;
+      if (length > limit) throw tooLarge(limit);
+      yield chunk;
+    }
+  } catch (error) {
+    throw error instanceof RequestError ? error : new RequestError('request-invalid', 'The body was cut off');
   }
 }
 

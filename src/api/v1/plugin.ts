@@ -16,6 +16,8 @@ export function v1Routes(server: FastifyInstance, routes: readonly Route[], serv
       if (Buffer.byteLength(request.originalUrl) > longestUrl)
         throw new RequestError('url-too-long', `The path and query are longer than ${longestUrl} bytes`);
     });
+    // What is left of a body that was refused is read and thrown away: the client is still sending it, and then sees the answer.
+    scope.addHook('onResponse', async ({ raw }) => void raw.resume());
     for (const route of routes) await scope.register(async (own) => serve(own, route, services));
     for (const [path, methods] of methodsByPath(routes)) refuseOthers(scope, path, methods);
     for (const path of ['/v1', '/v1/*', '/metrics/*', '/openapi.json/*', '/docs/*']) {

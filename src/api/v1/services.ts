@@ -10,6 +10,8 @@ export type Condition =
 export interface Services {
   /** Resolves when the daemon has started. @throws RfwError when it can't */
   readonly started: Promise<unknown>;
+  /** Of rfw. */
+  readonly version: string;
   condition(): Condition;
   /** What the routes change and read. Only once the daemon has started. */
   readonly engine: Engine;

@@ -1,9 +1,13 @@
 import type { TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
+import { Settings } from 'typebox/system';
 import type { FieldError } from '../errors.ts';
 
 /** The errors that are named at most, so that an answer is never much longer than its question. */
 const mostErrors = 20;
+
+// Some of what is found falls together. The package would stop at 8.
+Settings.Set({ maxErrors: 4 * mostErrors });
 
 /** What is wrong with a value, one entry each; empty when nothing is. */
 export type Check = (value: unknown) => readonly Finding[];
