@@ -188,7 +188,14 @@ async function openControl(
 
 function logRequest(log: Logger, request: FastifyRequest, status: number): void {
   log.debug(
-    { id: request.id, client: request.ip, principal: request.principal.name, method: request.method, url: request.url, status },
+    {
+      id: request.id,
+      client: request.ip,
+      principal: request.principal.name,
+      method: request.method,
+      url: request.url,
+      status,
+    },
     'Request',
   );
 }

@@ -74,7 +74,16 @@ function section({ operationId, method, path, summary, mutation, ...route }: Rou
 <p><strong>${text(summary)}.</strong> ${text(operation['description'])}</p>
 ${rows.length > 0 ? table(['Parameter', 'In', 'Type', ''], rows) : ''}
 ${body === undefined ? '' : `<h4>Body</h4><p>${text(body.description)}</p>${Object.entries(body.content).map(content).join('')}`}
-<h4>Answers</h4>${good.map(([status, answer]) => `<p><b>${status}</b> ${text(answer['description'])}</p>${Object.entries((answer['content'] ?? {}) as Record<string, Node>).map(content).join('')}`).join('')}
+<h4>Answers</h4>${good
+    .map(
+      ([status, answer]) =>
+        `<p><b>${status}</b> ${text(answer['description'])}</p>${Object.entries(
+          (answer['content'] ?? {}) as Record<string, Node>,
+        )
+          .map(content)
+          .join('')}`,
+    )
+    .join('')}
 <p>Errors: ${codes.map((code) => `<a href="#error-${code}">${code}</a>`).join(', ')}</p></section>`;
 }
 

@@ -122,7 +122,7 @@ function answersOf({ answers }: RouteDefinition, book: SchemaBook): Record<strin
         {
           description,
           headers: { ...requestIdHeader, ...Object.fromEntries(named) },
-          ...(schema ?? type ? { content: { [type ?? 'application/json']: content } } : {}),
+          ...((schema ?? type) ? { content: { [type ?? 'application/json']: content } } : {}),
         },
       ];
     }),
@@ -131,13 +131,16 @@ function answersOf({ answers }: RouteDefinition, book: SchemaBook): Record<strin
 
 /** One answer for each status, with the codes that have it. */
 function refusalsOf(route: RouteDefinition, book: SchemaBook): Record<string, Part> {
-  const byStatus: Record<string, ErrorCode[]> = {};
-  for (const code of problemsOf(route)) (byStatus[problems[code].status] ??= []).push(code);
+  const codes = problemsOf(route);
+  const statuses = new Set(codes.map((code) => problems[code].status));
+  const byStatus = [...statuses]
+    .sort()
+    .map((status): [number, ErrorCode[]] => [status, codes.filter((code) => problems[code].status === status)]);
   return Object.fromEntries(
-    Object.entries(byStatus).map(([status, codes]) => [
+    byStatus.map(([status, those]) => [
       status,
       {
-        description: codes.map((code) => `${code}: ${problems[code].title}`).join('; '),
+        description: those.map((code) => `${code}: ${problems[code].title}`).join('; '),
         headers: requestIdHeader,
         content: { 'application/problem+json': { schema: book.enter(Problem) } },
       },
