@@ -1,4 +1,8 @@
 import type { FastifyInstance } from 'fastify';
+import { Buckets } from '../src/api/access/buckets.ts';
+import { Logins } from '../src/api/access/logins.ts';
+import { MemoryTokenStore } from '../src/api/access/token-store.ts';
+import { Tokens } from '../src/api/access/tokens.ts';
 import { parsePath } from '../src/api/compat/path.ts';
 import { parseQuery } from '../src/api/compat/query.ts';
 import { renderOutcome } from '../src/api/compat/render.ts';
@@ -101,12 +105,14 @@ async function serve(
   const { config, whitelist, tls } = settings;
   if (config.outward === undefined || config.credentials === undefined) throw new Error('The outward server is off');
   const server = makeServer(tls);
-  const policy = { whitelist, credentials: config.credentials };
-  guardOutward(
-    server,
-    () => policy,
-    () => undefined,
-  );
+  const policy = { whitelist, credentials: config.credentials, roles: new Map() };
+  const nothing = (): void => undefined;
+  const accounts = {
+    tokens: await Tokens.load(new MemoryTokenStore()),
+    buckets: new Buckets(),
+    logins: new Logins(() => ({ failures: undefined, period: 0, firstDelay: 0, longestDelay: 0 }), nothing),
+  };
+  guardOutward(server, () => policy, accounts, nothing);
   build(server);
   await server.listen({ host: config.outward.ip, port: config.outward.port });
   tellBench({ ready: true });

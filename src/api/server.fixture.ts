@@ -7,10 +7,16 @@ import { join } from 'node:path';
 import { MemoryBackend } from '../backends/memory.ts';
 import { generate } from '../certs/generation.ts';
 import { parseSubjectNames } from '../certs/subject.ts';
+import { formatAddress } from '../domain/address.ts';
 import { parseWhitelist } from '../domain/whitelist.ts';
 import { systemClock } from '../engine/clock.ts';
 import { Engine } from '../engine/engine.ts';
 import { MemoryStore } from '../engine/store/memory.ts';
+import { Buckets } from './access/buckets.ts';
+import { parseRoles } from './access/certificates.ts';
+import { type LoginPolicy, Logins } from './access/logins.ts';
+import { MemoryTokenStore } from './access/token-store.ts';
+import { Tokens } from './access/tokens.ts';
 import { type CompatOptions, compatRoutes } from './compat/routes.ts';
 import { type Credentials, parseBasic } from './credentials.ts';
 import { guardLocal, guardOutward } from './guards.ts';
@@ -44,6 +50,9 @@ export interface OpenServer {
   readonly engine: Engine;
   readonly backend: MemoryBackend;
   readonly refusals: string[];
+  /** The addresses that have failed to log in too often. */
+  readonly tooMany: string[];
+  readonly tokens: Tokens;
   readonly settings: Settings;
   send(method: string, path: string, question?: Question): Promise<Answer>;
   /** Closes as the daemon does. */
@@ -54,6 +63,8 @@ interface Settings {
   kind: 'local' | 'outward';
   whitelist: string;
   credentials: Credentials | undefined;
+  roles: string;
+  logins: LoginPolicy;
   nonRestful: boolean;
   defaultExpire: number;
   /** What /v1 serves. */
@@ -94,6 +105,8 @@ export async function openServer(more: Partial<Settings> = {}, tls?: Certificate
     kind: tls === undefined ? 'local' : 'outward',
     whitelist: '127.0.0.0/8\n192.0.2.0/24',
     credentials: tls === undefined ? undefined : alice,
+    roles: 'CN=detector: rules:write',
+    logins: { failures: undefined, period: 600_000, firstDelay: 0, longestDelay: 0 },
     nonRestful: false,
     defaultExpire: 0,
     routes,
@@ -107,14 +120,24 @@ export async function openServer(more: Partial<Settings> = {}, tls?: Certificate
   const engine = await Engine.start({ backend, store, clock: systemClock, protection, onEvent: () => {} });
   const server = makeServer(tls);
   const refusals: string[] = [];
+  const tooMany: string[] = [];
+  const accounts = {
+    tokens: await Tokens.load(new MemoryTokenStore()),
+    buckets: new Buckets(),
+    logins: new Logins(
+      () => settings.logins,
+      (client) => void tooMany.push(formatAddress(client)),
+    ),
+  };
   let port = 0;
   const onRefusal = (client: string, reason: string): void => void refusals.push(`${client} ${reason}`);
   const outwardPolicy = () => ({
     whitelist: parseWhitelist(settings.whitelist, 'white.list'),
     credentials: settings.credentials ?? alice,
+    roles: parseRoles(settings.roles),
   });
-  if (settings.kind === 'outward') guardOutward(server, outwardPolicy, onRefusal);
-  else guardLocal(server, () => ({ port, credentials: settings.credentials }), onRefusal);
+  if (settings.kind === 'outward') guardOutward(server, outwardPolicy, accounts, onRefusal);
+  else guardLocal(server, () => ({ port, credentials: settings.credentials }), accounts, onRefusal);
   v1Routes(server, settings.routes, servicesOf(settings, engine));
   compatRoutes(server, async () => {
     await settings.before();
@@ -127,6 +150,8 @@ export async function openServer(more: Partial<Settings> = {}, tls?: Certificate
     engine,
     backend,
     refusals,
+    tooMany,
+    tokens: accounts.tokens,
     settings,
     send: (method, path, question) => send({ port, authority: tls?.authority }, method, path, question),
     close: async () => {

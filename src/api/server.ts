@@ -23,11 +23,13 @@ declare module 'fastify' {
 export interface TlsFiles {
   readonly cert: Buffer;
   readonly key: Buffer;
+  /** The authorities whose certificates clients may show; undefined when they aren't asked for one. */
+  readonly clientCa?: Buffer | undefined;
 }
 
 /** How TLS is spoken with a certificate: 1.2 and 1.3 only, whatever Node was told on its command line. */
-export function tlsOptions(tls: TlsFiles): SecureContextOptions {
-  return { ...tls, minVersion: 'TLSv1.2' };
+export function tlsOptions({ cert, key, clientCa }: TlsFiles): SecureContextOptions {
+  return { cert, key, ...(clientCa && { ca: clientCa }), minVersion: 'TLSv1.2' };
 }
 
 /** Bounds on what a client may send and how long it may take. Bytes and milliseconds. */
@@ -133,7 +135,13 @@ function listener(tls: TlsFiles | undefined, handler: RequestListener): HttpServ
     tls === undefined
       ? createHttpServer(options, handler)
       : createHttpsServer(
-          { ...options, ...tlsOptions(tls), minVersion: 'TLSv1.2', handshakeTimeout: limits.handshakeTimeout },
+          {
+            ...options,
+            ...tlsOptions(tls),
+            handshakeTimeout: limits.handshakeTimeout,
+            // Whether a certificate is good the door looks at: a client without one may log in otherwise.
+            ...(tls.clientCa && { requestCert: true, rejectUnauthorized: false }),
+          },
           handler,
         );
   server.maxConnections = limits.connections;

@@ -1,6 +1,6 @@
 import { formatNetwork } from '../domain/address.ts';
 import type { Config } from './config.ts';
-import { formatUrl } from './doors.ts';
+import { formatUrl } from './places.ts';
 import { protectionOf, type Settings } from './settings.ts';
 import { stateFolder } from './state.ts';
 import { version } from './version.ts';
@@ -36,7 +36,7 @@ function backendDetails({ backend, nftablesCounters, rejectTcpReset }: Config): 
   return details.length === 0 ? '' : ` (${details.join('; ')})`;
 }
 
-function serverLines({ outward, local, nonRestful, credentials }: Config): string[] {
+function serverLines({ outward, local, socket, nonRestful, credentials, logins, block }: Config): string[] {
   const user = credentials === undefined ? '' : ` as ${credentials.username}`;
   return [
     ...(outward
@@ -47,6 +47,20 @@ function serverLines({ outward, local, nonRestful, credentials }: Config): strin
           `  listen on http://127.0.0.1:${local.port} and [::1] ${local.authentication ? `for those who log in${user}` : 'without authentication'}`,
         ]
       : []),
+    ...(outward?.certificates
+      ? [...outward.certificates.roles].map(
+          ([name, scopes]) =>
+            `  let CN=${name}, by a certificate of ${outward.certificates?.authority}, have ${[...scopes].join(' ')}`,
+        )
+      : []),
+    ...(socket
+      ? [
+          `  listen on unix:${socket.path} for root${socket.group === undefined ? '' : ` and the group ${socket.group}`}`,
+        ]
+      : []),
+    logins.failures === undefined
+      ? '  slow failed logins down'
+      : `  slow failed logins down, and block an address for ${block} seconds after ${logins.failures} in ${logins.period} seconds`,
     ...(nonRestful ? ['  take GET with modify=insert or modify=delete for PUT and DELETE'] : []),
   ];
 }
