@@ -20,6 +20,8 @@ export const problems = {
   'family-mismatch': problem(400, 'IPv4 and IPv6 are mixed'),
   'expire-invalid': problem(400, 'The time is not valid'),
   'query-invalid': problem(400, 'The query is not valid'),
+  'id-invalid': problem(400, 'The id is not valid'),
+  'not-applied': problem(409, 'Others of the same group were refused'),
   'whitelist-conflict': problem(400, 'The whitelist protects this address'),
   'token-invalid': problem(400, 'The token can not be made like that'),
   unauthenticated: problem(401, 'Credentials are needed'),
