@@ -6,15 +6,22 @@ import { MemoryBackend } from '../backends/memory.ts';
 import { parseKey } from '../certs/key.ts';
 import { parseConfig } from '../daemon/config.ts';
 import { requireNetAdmin } from '../daemon/privileges.ts';
+import { parsePrefix } from '../domain/address.ts';
 import type { ErrorCode } from '../domain/errors.ts';
 import { RfwError } from '../domain/errors.ts';
+import { anyInterface } from '../domain/interface.ts';
 import type { RuleSpec } from '../domain/rule.ts';
+import { parseRuleId } from '../domain/rule-id.ts';
 import { parseWhitelist } from '../domain/whitelist.ts';
 import { systemClock } from '../engine/clock.ts';
+import type { PutCommand } from '../engine/decide.ts';
 import { Engine } from '../engine/engine.ts';
 import { MemoryStore } from '../engine/store/memory.ts';
 import { SqliteStore } from '../engine/store/sqlite.ts';
 import { nobody, refuseBeyondLimits, requireScope } from './access/principal.ts';
+import type { TokenRequest } from './access/token-request.ts';
+import { MemoryTokenStore } from './access/token-store.ts';
+import { Tokens } from './access/tokens.ts';
 import { parsePath } from './compat/path.ts';
 import { parseQuery } from './compat/query.ts';
 import { problems } from './problem.ts';
@@ -41,6 +48,25 @@ async function submit(path: string, before: (engine: Engine) => unknown = () => 
   const engine = await startEngine();
   await before(engine);
   return engine.submit({ kind: 'put', spec: spec(path), expire: 0, origin: 'test' });
+}
+
+/** Blocks an address. */
+function put(address: string): PutCommand {
+  const source = parsePrefix(address);
+  const spec = {
+    action: 'drop',
+    chain: 'input',
+    in: anyInterface,
+    out: anyInterface,
+    source,
+    destination: 'any',
+  } as const;
+  return { kind: 'put', spec, expire: 0, origin: 'test' };
+}
+
+async function createTokens(...requests: readonly TokenRequest[]): Promise<void> {
+  const tokens = await Tokens.load(new MemoryTokenStore());
+  for (const request of requests) await tokens.create(request, 'local');
 }
 
 /** Two daemons with one state folder. */
@@ -77,15 +103,25 @@ const failures: Readonly<Record<ErrorCode, Failure>> = {
   'family-mismatch': parse('/drop/forward/any/1.2.3.4/any/2001:db8::1'),
   'expire-invalid': () => parseQuery('expire=soon'),
   'query-invalid': () => parseQuery('wait=no'),
+  'id-invalid': () => parseRuleId('drop'),
+  'not-owner': async () => {
+    const engine = await startEngine();
+    await engine.submit(put('1.2.3.4'));
+    return engine.submit({ kind: 'delete', spec: put('1.2.3.4').spec, origin: 'another', ownOnly: true });
+  },
+  'not-applied': async () => {
+    const engine = await startEngine();
+    const [first] = await engine.write({ commands: [put('1.2.3.4'), put('192.0.2.1')], atomic: true });
+    throw first;
+  },
   'whitelist-conflict': () => submit('/drop/input/any/192.0.2.1'),
-  'token-invalid': { notHere: 'comes with tokens' },
-  unauthenticated: { notHere: 'comes with tokens' },
+  'token-invalid': () => createTokens({ name: 'x', scopes: [] }),
+  unauthenticated: { notHere: 'the doors answer so; see the tests of the guards' },
   forbidden: () => requireScope(nobody, 'rules:read'),
   'beyond-limits': () =>
     refuseBeyondLimits({ ...nobody, limits: { longestTtl: 1 } }, spec('/drop/input/any/1.2.3.4'), 0),
-  'not-owner': { notHere: 'comes with the command that says whose rules it may change' },
-  'token-exists': { notHere: 'comes with tokens' },
-  'rate-limited': { notHere: 'comes with rate limits' },
+  'token-exists': () => createTokens({ name: 'x', scopes: ['admin'] }, { name: 'x', scopes: ['admin'] }),
+  'rate-limited': { notHere: 'the doors answer so; see the tests of the guards' },
   'whitelist-invalid': () => parseWhitelist('', 'white.list'),
   'config-invalid': () => parseConfig('', 'rfw.conf'),
   'certificate-invalid': () => parseKey('no key', 'server.key'),

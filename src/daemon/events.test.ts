@@ -35,6 +35,10 @@ const rows: { readonly [K in EngineEvent['kind']]: readonly [event: EngineEvent 
     { kind: 'deleted', rule, origin: 'local' },
     { level: 'info', rule: key, expiresAt: 1000, origin: 'local', msg: 'Rule deleted' },
   ],
+  many: [
+    { kind: 'many', origin: 'detector', created: 120, updated: 3, deleted: 0 },
+    { level: 'info', origin: 'detector', created: 120, updated: 3, deleted: 0, msg: 'Rules changed together' },
+  ],
   expired: [
     { kind: 'expired', rule },
     { level: 'info', rule: key, msg: 'Rule expired' },

@@ -31,6 +31,10 @@ function describe(event: EngineEvent): LogLine {
         message: `Rule ${event.kind}`,
       };
     }
+    case 'many': {
+      const { kind: _, ...fields } = event;
+      return { level: 'info', fields, message: 'Rules changed together' };
+    }
     case 'expired':
       return { level: 'info', fields: { rule: ruleKey(event.rule) }, message: 'Rule expired' };
     case 'displaced':

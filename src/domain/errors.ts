@@ -12,12 +12,14 @@ export type ErrorCode =
   | 'family-mismatch'
   | 'expire-invalid'
   | 'query-invalid'
+  | 'id-invalid'
+  | 'not-owner'
+  | 'not-applied'
   | 'whitelist-conflict'
   | 'token-invalid'
   | 'unauthenticated'
   | 'forbidden'
   | 'beyond-limits'
-  | 'not-owner'
   | 'token-exists'
   | 'rate-limited'
   | 'whitelist-invalid'
@@ -39,6 +41,11 @@ export class RfwError extends Error {
     this.name = 'RfwError';
     this.code = code;
   }
+}
+
+/** Whatever was thrown as an error of the domain. What isn't one came from below: the kernel, or the way to it. */
+export function asRfwError(error: unknown): RfwError {
+  return error instanceof RfwError ? error : new RfwError('kernel-unavailable', reasonOf(error), { cause: error });
 }
 
 /** The text of anything that was thrown. */

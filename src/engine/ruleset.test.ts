@@ -95,7 +95,7 @@ describe('RuleSet', () => {
             mutations.push({ kind, rule: found });
             list = list.filter((r) => r !== found);
           } else {
-            mutations.push({ kind: 'expiry', rule: { ...found, expiresAt } });
+            mutations.push({ kind: 'update', rule: { ...found, expiresAt } });
             list = list.map((r) => (r === found ? { ...r, expiresAt } : r));
           }
           rules.commit(mutations);

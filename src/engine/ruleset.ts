@@ -103,7 +103,7 @@ export class RuleSet {
     for (const { kind, rule } of mutations) {
       if (kind === 'delete') this.#remove(rule);
       else if (kind === 'insert') this.#add(rule);
-      else this.#expiries.set(this.#specs.find(rule), rule.expiresAt ?? never);
+      else this.#update(rule);
     }
     this.#tidy();
   }
@@ -123,6 +123,14 @@ export class RuleSet {
     this.#creations.set(row, rule.createdAt);
     this.#origins.set(row, this.#texts.use(rule.origin));
     this.#comments.set(row, this.#texts.use(rule.comment));
+  }
+
+  #update(rule: Rule): void {
+    const row = this.#specs.find(rule);
+    this.#expiries.set(row, rule.expiresAt ?? never);
+    const comment = this.#texts.use(rule.comment);
+    this.#texts.release(this.#comments.get(row));
+    this.#comments.set(row, comment);
   }
 
   #remove(spec: RuleSpec): void {

@@ -1,5 +1,6 @@
 import { type Backend, nothingRepaired, type Repair } from '../backends/backend.ts';
 import type { Rule } from '../domain/rule.ts';
+import { rfwItself } from './changes.ts';
 import { type Clock, type ClockReading, readClock } from './clock.ts';
 import { type Protection, protectionKey } from './decide.ts';
 import type { WriterEvent } from './events.ts';
@@ -149,7 +150,7 @@ export class Standing {
     let removed: readonly string[];
     try {
       removed = await this.#watched(() => this.reconciler.clear());
-      await this.#journal.clear();
+      await this.#journal.clear({ changes: [{ kind: 'flushed', rules: size, by: rfwItself }] });
     } catch (error) {
       await this.restore();
       throw error;
@@ -197,7 +198,9 @@ export class Standing {
       await this.#journal.intend({ add: [], remove: [...expired, ...displaced] }, leftovers);
     }
     const repair = await this.#watched(() => this.reconciler.bring({ rules: remaining, ...enforced(protection) }));
-    await this.#journal.append(mutations, protection.guard);
+    const changeOf = (kind: 'expired' | 'displaced') => (rule: Rule) => ({ kind, rule, by: rfwItself });
+    const changes = [...expired.map(changeOf('expired')), ...displaced.map(changeOf('displaced'))];
+    await this.#journal.append(mutations, { guard: protection.guard, changes });
     return repair;
   }
 
