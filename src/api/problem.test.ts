@@ -19,6 +19,9 @@ import { Engine } from '../engine/engine.ts';
 import { MemoryStore } from '../engine/store/memory.ts';
 import { SqliteStore } from '../engine/store/sqlite.ts';
 import { nobody, refuseBeyondLimits, requireScope } from './access/principal.ts';
+import type { TokenRequest } from './access/token-request.ts';
+import { MemoryTokenStore } from './access/token-store.ts';
+import { Tokens } from './access/tokens.ts';
 import { parsePath } from './compat/path.ts';
 import { parseQuery } from './compat/query.ts';
 import { problems } from './problem.ts';
@@ -61,6 +64,11 @@ function put(address: string): PutCommand {
     destination: 'any',
   } as const;
   return { kind: 'put', spec, expire: 0, origin: 'test' };
+}
+
+async function createTokens(...requests: readonly TokenRequest[]): Promise<void> {
+  const tokens = await Tokens.load(new MemoryTokenStore());
+  for (const request of requests) await tokens.create(request, 'local');
 }
 
 /** Two daemons with one state folder. */
@@ -125,13 +133,13 @@ const failures: Readonly<Record<ErrorCode, Failure>> = {
     throw first;
   },
   'whitelist-conflict': () => submit('/drop/input/any/192.0.2.1'),
-  'token-invalid': { notHere: 'comes with tokens' },
-  unauthenticated: { notHere: 'comes with tokens' },
+  'token-invalid': () => createTokens({ name: 'x', scopes: [] }),
+  unauthenticated: { notHere: 'the doors answer so; see the tests of the guards' },
   forbidden: () => requireScope(nobody, 'rules:read'),
   'beyond-limits': () =>
     refuseBeyondLimits({ ...nobody, limits: { longestTtl: 1 } }, spec('/drop/input/any/1.2.3.4'), 0),
-  'token-exists': { notHere: 'comes with tokens' },
-  'rate-limited': { notHere: 'comes with rate limits' },
+  'token-exists': () => createTokens({ name: 'x', scopes: ['admin'] }, { name: 'x', scopes: ['admin'] }),
+  'rate-limited': { notHere: 'the doors answer so; see the tests of the guards' },
   'whitelist-invalid': () => parseWhitelist('', 'white.list'),
   'config-invalid': () => parseConfig('', 'rfw.conf'),
   'certificate-invalid': () => parseKey('no key', 'server.key'),

@@ -54,6 +54,8 @@ export function makeServer(tls: TlsFiles | undefined): FastifyInstance {
     clientErrorHandler: answerBrokenRequest,
     exposeHeadRoutes: false,
     return503OnClosing: false,
+    // The id of a rule has all of its addresses and interfaces in it.
+    routerOptions: { maxParamLength: 256 },
     rewriteUrl: ({ url = '/' }) => routableUrl(url),
     genReqId: ({ headers }) => requestId(headers['x-request-id']),
     serverFactory: (handler) => listener(tls, handler),

@@ -1,5 +1,5 @@
 import { formatNetwork } from '../domain/address.ts';
-import type { Config } from './config.ts';
+import type { CertificateConfig, Config } from './config.ts';
 import { formatUrl } from './places.ts';
 import { protectionOf, type Settings } from './settings.ts';
 import { stateFolder } from './state.ts';
@@ -38,29 +38,31 @@ function backendDetails({ backend, nftablesCounters, rejectTcpReset }: Config): 
 
 function serverLines({ outward, local, socket, nonRestful, credentials, logins, block }: Config): string[] {
   const user = credentials === undefined ? '' : ` as ${credentials.username}`;
+  const limit =
+    logins.failures === undefined
+      ? ''
+      : `, and block an address for ${block} seconds after ${logins.failures} in ${logins.period} seconds`;
   return [
     ...(outward
       ? [`  listen on ${formatUrl('https', outward.ip, outward.port)} for whitelisted clients that log in${user}`]
       : []),
+    ...(outward?.certificates ? [certificateLine(outward.certificates)] : []),
     ...(local
       ? [
           `  listen on http://127.0.0.1:${local.port} and [::1] ${local.authentication ? `for those who log in${user}` : 'without authentication'}`,
         ]
       : []),
-    ...(outward?.certificates
-      ? [...outward.certificates.roles].map(
-          ([name, scopes]) =>
-            `  let CN=${name}, by a certificate of ${outward.certificates?.authority}, have ${[...scopes].join(' ')}`,
-        )
-      : []),
     ...(socket
       ? [
-          `  listen on unix:${socket.path} for root${socket.group === undefined ? '' : ` and the group ${socket.group}`}`,
+          `  listen on unix:${socket.path} for the user that it runs as${socket.group === undefined ? '' : ` and the group ${socket.group}`}`,
         ]
       : []),
-    logins.failures === undefined
-      ? '  slow failed logins down'
-      : `  slow failed logins down, and block an address for ${block} seconds after ${logins.failures} in ${logins.period} seconds`,
+    `  slow failed logins down${limit}`,
     ...(nonRestful ? ['  take GET with modify=insert or modify=delete for PUT and DELETE'] : []),
   ];
+}
+
+function certificateLine({ authority, roles }: CertificateConfig): string {
+  const list = [...roles].map(([name, scopes]) => `${name} (${[...scopes].join(' ')})`).join(', ');
+  return `  let those with a certificate of ${authority} in: ${list}`;
 }

@@ -28,12 +28,16 @@ export async function lockOut(
   try {
     const sides = { source: hostPrefix(client), destination: 'any' } as const;
     const spec = { action: 'drop', chain: 'input', in: anyInterface, out: anyInterface, ...sides } as const;
-    await submit({ kind: 'put', spec, expire: seconds, origin });
+    // A rule of somebody else stays as it is: it may last longer.
+    await submit({ kind: 'put', spec, expire: seconds, origin, ownOnly: true });
     log.warn({ client: address }, `${failed}: blocked for ${seconds} seconds`);
   } catch (error) {
-    if (error instanceof RfwError && error.code === 'whitelist-conflict') {
+    const code = error instanceof RfwError ? error.code : undefined;
+    if (code === 'whitelist-conflict') {
       return log.warn({ client: address }, `${failed} from a whitelisted address: slowed down, not blocked`);
     }
+    if (code === 'not-owner')
+      return log.warn({ client: address }, `${failed}: there is a rule that blocks the address`);
     log.error({ client: address }, `${failed}, and the address could not be blocked: ${reasonOf(error)}`);
   }
 }

@@ -5,7 +5,7 @@ import { quote } from '../../domain/address.ts';
 import { RfwError } from '../../domain/errors.ts';
 import type { RuleSpec } from '../../domain/rule.ts';
 import type { Engine } from '../../engine/engine.ts';
-import { type Principal, refuseBeyondLimits, requireScope } from '../access/principal.ts';
+import { ownOnly, type Principal, refuseBeyondLimits, requireScope } from '../access/principal.ts';
 import { longestUrl, sendError } from '../errors.ts';
 import { parsePath, type Resource } from './path.ts';
 import { parseQuery, type Query } from './query.ts';
@@ -136,9 +136,9 @@ async function modify(
   const expire = query.expire ?? defaultExpire;
   requireScope(principal, 'rules:write');
   refuseBeyondLimits(principal, spec, intent === 'insert' ? expire : 'unchanged');
-  const origin = principal.name;
+  const asked = { spec, origin: principal.name, ownOnly: ownOnly(principal) };
   const outcome = await engine.submit(
-    intent === 'insert' ? { kind: 'put', spec, expire, origin } : { kind: 'delete', spec, origin },
+    intent === 'insert' ? { kind: 'put', expire, ...asked } : { kind: 'delete', ...asked },
   );
   await reply.send(renderOutcome(outcome));
 }

@@ -49,10 +49,11 @@ export const Ttl = Type.Union(
   },
 );
 
-export const Id = Type.String({
-  $id: 'Id',
-  pattern: '^[A-Za-z0-9_-]{1,64}$',
-  description: 'At most 64 letters, digits, _ and -',
+export const RuleId = Type.String({
+  $id: 'RuleId',
+  pattern: '^[A-Za-z0-9_.:@+~-]{1,160}$',
+  description:
+    'What a rule matches and does, in a form that a URL takes: drop~input~any~any~198.51.100.7_32~any. An answer has it',
 });
 
 export const Comment = Type.String({ $id: 'Comment', maxLength: 256, description: 'At most 256 characters' });
@@ -61,7 +62,7 @@ export const Never = Type.Null({ description: 'Never' });
 
 export const Rule = closed(
   {
-    id: Id,
+    id: RuleId,
     action: Action,
     chain: Chain,
     in: InterfacePattern,
