@@ -31,7 +31,7 @@ export function compatRoutes(
 ): void {
   server.register(async (scope) => {
     ignoreBodies(scope);
-    scope.all('*', async (request, reply) => {
+    scope.all('*', { config: { template: 'compat' } }, async (request, reply) => {
       try {
         await answer(request, reply, await options(request));
       } catch (error) {
