@@ -53,12 +53,12 @@ function instant(milliseconds: number): string {
 const descriptions: Readonly<Record<FlawKind, string>> = {
   changed: 'was changed after it was written',
   missing: 'is missing',
-  'out-of-order': 'is another one',
+  'out-of-order': 'is not the one that was written there',
   added: 'was added behind the last that rfw has written',
-  rewritten: 'is not the one whose hash was noted: it was written anew, or one before it',
-  removed: 'has been removed as too old, and so the head that was given can not be compared with it',
-  'no-anchor': 'can not be told from what was removed before it, since the note of where the log begins is gone',
-  'no-head': 'may not be all that followed, since the note of where the log ends is gone',
+  rewritten: 'is not the one whose hash was noted: it, or one before it, was written anew',
+  removed: 'was removed as too old, and can not be compared with the head that was given',
+  'no-anchor': 'can not be verified: the note of where the log begins is gone',
+  'no-head': 'may not be the last: the note of where the log ends is gone',
 };
 
 function describe({ number, kind }: Flaw): string {

@@ -4,6 +4,7 @@ import type { Credentials } from '../api/credentials.ts';
 import { formatAddress, parseAddress } from '../domain/address.ts';
 import { parseDuration } from '../domain/duration.ts';
 import { RfwError, reasonOf } from '../domain/errors.ts';
+import type { Retention } from '../engine/store/audit-table.ts';
 import { type IniEntry, parseIni } from './ini.ts';
 
 export const backendChoices = ['auto', 'iptables', 'nftables', 'memory'] as const;
@@ -31,6 +32,8 @@ export interface Config {
   /** Whether reject answers TCP with a reset, where the backend is nftables. */
   readonly rejectTcpReset: boolean;
   readonly stateDir: string;
+  /** How long entries of the audit log are kept. */
+  readonly audit: Retention;
 }
 
 export interface OutwardConfig {
@@ -65,6 +68,8 @@ const knownKeys = [
   'nftables.counters',
   'reject.tcp.reset',
   'state.dir',
+  'audit.keep',
+  'audit.limit',
 ] as const;
 type Key = (typeof knownKeys)[number];
 
@@ -127,6 +132,10 @@ export function parseConfig(text: string, file: string): Config {
     nftablesCounters: settings.value('nftables.counters', 'auto', counterChoice),
     rejectTcpReset: settings.flag('reject.tcp.reset'),
     stateDir: settings.value('state.dir', '/var/lib/rfw', (text) => resolve(dirname(file), notEmpty(text))),
+    audit: {
+      keep: settings.value('audit.keep', '90d', parseDuration),
+      limit: settings.value('audit.limit', '1000000', count),
+    },
   };
 }
 
@@ -194,6 +203,11 @@ function port(text: string): number {
   const number = Number(text);
   if (/^\d{1,5}$/.test(text) && number >= 1 && number <= 65_535) return number;
   throw new RfwError('config-invalid', 'it must be a number from 1 to 65535');
+}
+
+function count(text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new RfwError('config-invalid', 'it must be a number of at most nine digits; 0 is no limit');
 }
 
 function ip(text: string): string {

@@ -52,11 +52,8 @@ export interface Verification {
 export function verifyChain(entries: Iterable<StoredEntry>, ends: Ends): Verification {
   const { anchor, head, kept } = ends;
   if (anchor === undefined) return nothingWhole({ number: 1, kind: 'no-anchor' });
-  if (head === undefined) return nothingWhole({ number: 1, kind: 'no-head' });
-  if (kept !== undefined && kept.number < anchor.number) {
-    return nothingWhole({ number: kept.number, kind: 'removed' });
-  }
-  const noted = kept === undefined ? [head] : [head, kept];
+  if (kept !== undefined && kept.number < anchor.number) return nothingWhole({ number: kept.number, kind: 'removed' });
+  const noted = [head, kept].filter((mark) => mark !== undefined);
   let whole = 0;
   let first: number | undefined;
   let last: number | undefined;
@@ -70,7 +67,8 @@ export function verifyChain(entries: Iterable<StoredEntry>, ends: Ends): Verific
     last = entry.at;
     whole++;
   }
-  return { whole, first, last, head: mark, flaw: flaw ?? cutOff(mark, noted) };
+  flaw ??= cutOff(mark, noted) ?? (head === undefined ? { number: mark.number, kind: 'no-head' } : undefined);
+  return { whole, first, last, head: mark, flaw };
 }
 
 function nothingWhole(flaw: Flaw): Verification {
@@ -78,10 +76,10 @@ function nothingWhole(flaw: Flaw): Verification {
 }
 
 /** What is wrong with an entry that should follow on the mark. */
-function flawOf({ number, at, entry, hash }: StoredEntry, mark: Mark, head: Mark): Flaw | undefined {
+function flawOf({ number, at, entry, hash }: StoredEntry, mark: Mark, head: Mark | undefined): Flaw | undefined {
   const next = mark.number + 1;
   if (number < next) return { number, kind: 'out-of-order' };
-  if (mark.number >= head.number) return { number, kind: 'added' };
+  if (head !== undefined && mark.number >= head.number) return { number, kind: 'added' };
   if (number > next) return { number: next, kind: 'missing' };
   const says = readPlace(entry);
   if (isSame(chainHash(mark.hash, entry), hash)) {
