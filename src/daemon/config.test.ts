@@ -54,7 +54,8 @@ describe('loadConfig', () => {
       nftablesCounters: 'auto',
       rejectTcpReset: false,
       stateDir: '/var/lib/rfw',
-      audit: { keep: 7_776_000, limit: 1_000_000 },
+      auditKeep: 7_776_000,
+      auditLimit: 1_000_000,
     } satisfies Config);
   });
 
@@ -79,10 +80,10 @@ describe('loadConfig', () => {
     ['nftables.counters = On', ({ nftablesCounters }) => nftablesCounters, 'on'],
     ['reject.tcp.reset', ({ rejectTcpReset }) => rejectTcpReset, true],
     ['state.dir = /srv/rfw', ({ stateDir }) => stateDir, '/srv/rfw'],
-    ['audit.keep = 0', ({ audit }) => audit.keep, 0],
-    ['audit.keep = 12h', ({ audit }) => audit.keep, 43_200],
-    ['audit.limit = 0', ({ audit }) => audit.limit, 0],
-    ['audit.limit = 250000', ({ audit }) => audit.limit, 250_000],
+    ['audit.keep = 0', ({ auditKeep }) => auditKeep, 0],
+    ['audit.keep = 12h', ({ auditKeep }) => auditKeep, 43_200],
+    ['audit.limit = 0', ({ auditLimit }) => auditLimit, 0],
+    ['audit.limit = 250000', ({ auditLimit }) => auditLimit, 250_000],
   ])('takes %s', (line, pick, value) => {
     expect(pick(loadConfig(complete().config(...outward, 'local.server', line)))).toBe(value);
   });

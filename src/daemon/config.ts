@@ -4,7 +4,6 @@ import type { Credentials } from '../api/credentials.ts';
 import { formatAddress, parseAddress } from '../domain/address.ts';
 import { parseDuration } from '../domain/duration.ts';
 import { RfwError, reasonOf } from '../domain/errors.ts';
-import type { Retention } from '../engine/store/audit-table.ts';
 import { type IniEntry, parseIni } from './ini.ts';
 
 export const backendChoices = ['auto', 'iptables', 'nftables', 'memory'] as const;
@@ -32,8 +31,10 @@ export interface Config {
   /** Whether reject answers TCP with a reset, where the backend is nftables. */
   readonly rejectTcpReset: boolean;
   readonly stateDir: string;
-  /** How long entries of the audit log are kept. */
-  readonly audit: Retention;
+  /** Seconds that an entry of the audit log is kept; 0 is for ever. */
+  readonly auditKeep: number;
+  /** How many entries it has at most; 0 is any number. */
+  readonly auditLimit: number;
 }
 
 export interface OutwardConfig {
@@ -132,10 +133,8 @@ export function parseConfig(text: string, file: string): Config {
     nftablesCounters: settings.value('nftables.counters', 'auto', counterChoice),
     rejectTcpReset: settings.flag('reject.tcp.reset'),
     stateDir: settings.value('state.dir', '/var/lib/rfw', (text) => resolve(dirname(file), notEmpty(text))),
-    audit: {
-      keep: settings.value('audit.keep', '90d', parseDuration),
-      limit: settings.value('audit.limit', '1000000', count),
-    },
+    auditKeep: settings.value('audit.keep', '90d', parseDuration),
+    auditLimit: settings.value('audit.limit', '1000000', count),
   };
 }
 
