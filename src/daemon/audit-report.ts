@@ -34,7 +34,9 @@ export function auditReport(config: Config, kept?: Mark): AuditReport {
 
 function textOf(file: string, { whole, first, last, head, flaw }: Verification): string {
   const lines = [
-    flaw === undefined ? `The audit log in ${file} is whole` : `The audit log in ${file} is whole before the flaw`,
+    flaw === undefined
+      ? `The audit log in ${file} is whole`
+      : `Of the audit log in ${file} only what comes before the flaw is whole`,
     `  entries  ${whole}`,
     ...(first === undefined ? [] : [`  first    ${instant(first)}`]),
     ...(last === undefined ? [] : [`  last     ${instant(last)}`]),

@@ -8,6 +8,7 @@ import type { FlawKind } from '../audit-chain.ts';
 import { verifyAuditFile } from './audit-file.ts';
 import { type AuditQuery, AuditTable, auditSchema, type Retention } from './audit-table.ts';
 import { open, transaction } from './database.ts';
+import { identityOf } from './snapshot-file.ts';
 import { temporaryFolder } from './sqlite.fixture.ts';
 
 const forEver: Retention = { keep: 0, limit: 0 };
@@ -378,6 +379,16 @@ describe('a file', () => {
     other.exec('COMMIT');
     expect(reader.verify()).toMatchObject({ whole: 18_001, flaw: undefined });
     other.close();
+  });
+
+  it('is left as it is, so that a snapshot of it counts after that', () => {
+    filled(3);
+    db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    db.close();
+    const before = identityOf(file);
+    expect([verifyAuditFile(file).whole, identityOf(file)]).toEqual([3, before]);
+    expect(before).toBeDefined();
+    db = open(file, 'NORMAL');
   });
 
   it('without the log, or that is no database, is said', () => {
