@@ -74,6 +74,14 @@ describe('an entry', () => {
     expect(entryText(auditEntry(7), 17)).toBe(text);
   });
 
+  it('is that whatever is in it', () => {
+    const property = fc.property(fc.string({ unit: 'binary' }), json, json, (text, before, after) => {
+      const entry = auditEntry(3, { principal: text, address: text, requestId: text, operation: text, before, after });
+      expect(entryText(entry, 17)).toBe(canonicalJson({ ...entry, number: 17 }));
+    });
+    fc.assert(property);
+  });
+
   it('takes nothing along that is none of its fields', () => {
     expect(entryText({ ...auditEntry(7), number: 3, hash: 'x' } as never, 17)).toBe(text);
   });

@@ -72,10 +72,17 @@ function quoted(text: string): string {
   return plain.test(text) ? `"${text}"` : JSON.stringify(text);
 }
 
-/** The canonical JSON of an entry with its number: what is hashed, and what is stored. */
+/**
+ * The canonical JSON of an entry with its number: what is hashed, and what is stored. The names and their order are the same
+ * each time, so that they stand here.
+ */
 export function entryText(entry: AuditEntry, number: number): string {
   const { at, principal, address, door, requestId, operation, target, before, after, result } = entry;
-  return canonicalJson({ address, after, at, before, door, number, operation, principal, requestId, result, target });
+  return (
+    `{"address":${quoted(address)},"after":${canonicalJson(after)},"at":${canonicalJson(at)},` +
+    `"before":${canonicalJson(before)},"door":${quoted(door)},"number":${number},"operation":${quoted(operation)},` +
+    `"principal":${quoted(principal)},"requestId":${quoted(requestId)},"result":${quoted(result)},"target":${quoted(target)}}`
+  );
 }
 
 /** The hash of an entry: SHA-256(hash of the entry before || text). */

@@ -163,8 +163,10 @@ export class AuditTable {
 
   /** The place that the next entry follows on. Where others have added rows it is behind them: numbers are given once. */
   #tip(): Mark {
-    const { number, hash } = this.#end('head') ?? this.#lastEntry() ?? genesis;
-    return { number: Math.max(number, this.#lastEntry()?.number ?? 0), hash };
+    const head = this.#prepare(
+      `SELECT max(number, ifnull((SELECT max(number) FROM audit), 0)) AS number, hash FROM audit_ends WHERE name = 'head'`,
+    ).get() as Mark | undefined;
+    return head ?? this.#lastEntry() ?? genesis;
   }
 
   #lastEntry(): Mark | undefined {
