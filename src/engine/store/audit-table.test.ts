@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { copyFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync, type DatabaseSyncInstance } from '@photostructure/sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -379,6 +379,14 @@ describe('a file', () => {
     other.exec('COMMIT');
     expect(reader.verify()).toMatchObject({ whole: 18_001, flaw: undefined });
     other.close();
+  });
+
+  it('is verified as a crash has left it, with all that is in its journal only', () => {
+    filled(3);
+    const copy = join(folder, 'copy.db');
+    for (const suffix of ['', '-wal']) copyFileSync(`${file}${suffix}`, `${copy}${suffix}`);
+    rmSync(`${copy}-shm`, { force: true });
+    expect(verifyAuditFile(copy)).toMatchObject({ whole: 3, flaw: undefined });
   });
 
   it('is left as it is, so that a snapshot of it counts after that', () => {
