@@ -3,7 +3,6 @@ import { chunksOf } from '../domain/chunks.ts';
 import { asRfwError, RfwError } from '../domain/errors.ts';
 import { type Chain, type Rule, type RuleSpec, ruleKey } from '../domain/rule.ts';
 import { Additions } from './additions.ts';
-import type { ChangePage } from './changes.ts';
 import type { Clock } from './clock.ts';
 import { Confirmations, type ConfirmRequest } from './confirmations.ts';
 import type { AskedCommand, Protection, Result, RuleOutcome } from './decide.ts';
@@ -53,7 +52,8 @@ export class Engine {
   readonly #queue = new WorkQueue<Pending>((batch) => this.#work(batch), batchLimit, weightOf);
   readonly #drift = new DriftWatch(() => this.#mend());
   readonly #backend: Backend;
-  readonly #store: Store;
+  /** What was recorded so far. */
+  readonly history: Pick<Store, 'changes' | 'audit' | 'documents'>;
   readonly #reads: SharedRead<RuleState[]>;
   /** Whoever wants to know when changes have been recorded. */
   readonly recorded = new Signal();
@@ -66,7 +66,7 @@ export class Engine {
 
   private constructor(options: EngineOptions, additions: Additions) {
     this.#backend = options.backend;
-    this.#store = options.store;
+    this.history = options.store;
     this.#reads = new SharedRead(() => everyState(options.backend.read(this.#writer.standing.rules.newestFirst())));
     this.#onEvent = options.onEvent;
     const expiries = new ExpiryQueue();
@@ -134,11 +134,6 @@ export class Engine {
   /** The number of the last recorded change; 0 when there never was one. */
   get lastChange(): number {
     return this.#writer.lastChange;
-  }
-
-  /** At most so many of the recorded changes after the one with this number. @throws RfwError `store-failed` */
-  changes(after: number, limit: number): Promise<ChangePage> {
-    return this.#store.changes(after, limit);
   }
 
   /** How many requests wait. */
