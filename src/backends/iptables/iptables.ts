@@ -21,7 +21,7 @@ import { guardLines, parseSave, ruleLine, type SavedLine, savedRows } from './li
 import { waitForOrphans } from './orphans.ts';
 import { planRepair, planUndo } from './repair.ts';
 import { watchRules } from './rules-watch.ts';
-import { totalsOf } from './totals.ts';
+import { sum, totalsOf } from './totals.ts';
 import { inChain, staleKeys, tableChains, wantedLines } from './wanted.ts';
 
 /** How often a repair is looked over when another program keeps changing the chain under it. */
@@ -316,8 +316,4 @@ export class IptablesBackend implements Backend {
     if (this.#commands) return this.#commands;
     throw new RfwError('kernel-unavailable', 'iptables has not been probed');
   }
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
 }

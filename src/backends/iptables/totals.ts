@@ -11,3 +11,7 @@ export function totalsOf(states: readonly RuleState[]): Total[] {
     }),
   );
 }
+
+export function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
