@@ -10,6 +10,8 @@ import { parsePrefix } from '../domain/address.ts';
 import type { ErrorCode } from '../domain/errors.ts';
 import { RfwError } from '../domain/errors.ts';
 import { anyInterface } from '../domain/interface.ts';
+import { parseListName } from '../domain/list.ts';
+import { ListReader } from '../domain/list-text.ts';
 import type { RuleSpec } from '../domain/rule.ts';
 import { parseRuleId } from '../domain/rule-id.ts';
 import { parseWhitelist } from '../domain/whitelist.ts';
@@ -145,6 +147,10 @@ const failures: Readonly<Record<ErrorCode, Failure>> = {
   },
   'same-connection': { notHere: 'needs one connection for two requests; see v1/confirmations.test.ts' },
   'whitelist-conflict': () => submit('/drop/input/any/192.0.2.1'),
+  'list-invalid': () => parseListName('All'),
+  'list-refused': () => {
+    throw new ListReader().finish().refusal;
+  },
   'token-invalid': () => createTokens({ name: 'x', scopes: [] }),
   unauthenticated: { notHere: 'the doors answer so; see the tests of the guards' },
   forbidden: () => requireScope(nobody, 'rules:read'),

@@ -25,6 +25,8 @@ export const problems = {
   'key-reused': problem(422, 'The Idempotency-Key is taken'),
   'same-connection': problem(409, 'The connection is not a new one'),
   'whitelist-conflict': problem(400, 'The whitelist protects this address'),
+  'list-invalid': problem(400, 'The list is not valid'),
+  'list-refused': problem(422, 'The list is not taken'),
   'token-invalid': problem(400, 'The token can not be made like that'),
   unauthenticated: problem(401, 'Credentials are needed'),
   forbidden: problem(403, 'The principal may not do this'),

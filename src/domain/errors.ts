@@ -24,6 +24,8 @@ export type ErrorCode =
   | 'beyond-limits'
   | 'token-exists'
   | 'rate-limited'
+  | 'list-invalid'
+  | 'list-refused'
   | 'whitelist-invalid'
   | 'config-invalid'
   | 'certificate-invalid'
