@@ -8,6 +8,7 @@ import { parseConfig } from '../daemon/config.ts';
 import { requireNetAdmin } from '../daemon/privileges.ts';
 import type { ErrorCode } from '../domain/errors.ts';
 import { RfwError } from '../domain/errors.ts';
+import { parseListName } from '../domain/list.ts';
 import { parseWhitelist } from '../domain/whitelist.ts';
 import { systemClock } from '../engine/clock.ts';
 import { Engine } from '../engine/engine.ts';
@@ -73,6 +74,7 @@ const failures: Readonly<Record<ErrorCode, Failure>> = {
   'expire-invalid': () => parseQuery('expire=soon'),
   'query-invalid': () => parseQuery('wait=no'),
   'whitelist-conflict': () => submit('/drop/input/any/192.0.2.1'),
+  'list-invalid': () => parseListName('All'),
   'whitelist-invalid': () => parseWhitelist('', 'white.list'),
   'config-invalid': () => parseConfig('', 'rfw.conf'),
   'certificate-invalid': () => parseKey('no key', 'server.key'),

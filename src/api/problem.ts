@@ -12,6 +12,7 @@ export const problems = {
   'expire-invalid': 400,
   'query-invalid': 400,
   'whitelist-conflict': 400,
+  'list-invalid': 400,
   'whitelist-invalid': 500,
   'config-invalid': 500,
   'certificate-invalid': 500,

@@ -13,6 +13,7 @@ export type ErrorCode =
   | 'expire-invalid'
   | 'query-invalid'
   | 'whitelist-conflict'
+  | 'list-invalid'
   | 'whitelist-invalid'
   | 'config-invalid'
   | 'certificate-invalid'

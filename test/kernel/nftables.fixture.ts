@@ -135,7 +135,7 @@ export async function stageOf(options: Partial<NftablesOptions> = {}): Promise<S
   closeAll();
   clearTables();
   const backend = await probed(options);
-  await backend.replace({ rules: [], guard: null, whitelist: [], stale: { rules: [], guards: [] } });
+  await backend.replace({ rules: [], guard: null, whitelist: [], lists: [], stale: { rules: [], guards: [] } });
   return {
     backend,
     ordered: false,

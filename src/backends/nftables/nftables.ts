@@ -1,6 +1,7 @@
 import { release } from 'node:os';
 import { RfwError } from '../../domain/errors.ts';
 import { guardKey } from '../../domain/guard.ts';
+import type { EnforcedList } from '../../domain/list.ts';
 import { chains, type Rule, type RuleSpec } from '../../domain/rule.ts';
 import { NetlinkError } from '../../netlink/errno.ts';
 import type { Message, Reply } from '../../netlink/message.ts';
@@ -10,6 +11,7 @@ import {
   type Change,
   type Desired,
   isEmpty,
+  type ListCount,
   nothingRepaired,
   type Repair,
   type RuleState,
@@ -123,6 +125,14 @@ export class NftablesBackend implements Backend {
       if (!this.#kernel().features.owner) this.#requireOurs();
       await this.#follow(this.#known(), change, this.#protection);
     });
+  }
+
+  async setLists(lists: readonly EnforcedList[]): Promise<void> {
+    if (lists.length > 0) throw new RfwError('unsupported', 'The backend nftables has no lists');
+  }
+
+  async listCounts(): Promise<readonly ListCount[]> {
+    return [];
   }
 
   async replace(desired: Desired): Promise<Repair> {
