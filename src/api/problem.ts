@@ -17,6 +17,7 @@ export const problems = {
   'config-invalid': 500,
   'certificate-invalid': 500,
   unsupported: 503,
+  'lists-unsupported': 501,
   'kernel-refused': 503,
   'kernel-unavailable': 503,
   'store-failed': 503,

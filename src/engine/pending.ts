@@ -1,4 +1,4 @@
-import { RfwError, reasonOf } from '../domain/errors.ts';
+import { type ErrorCode, RfwError, reasonOf } from '../domain/errors.ts';
 import type { Outcome, RuleCommand } from './decide.ts';
 
 /** A command that waits for its effect. */
@@ -18,9 +18,11 @@ export function rejectAll(batch: readonly Pending[], error: unknown): void {
   for (const pending of batch) pending.reject(asRfwError(error));
 }
 
+const refusals: ReadonlySet<ErrorCode> = new Set(['kernel-refused', 'unsupported', 'lists-unsupported']);
+
 /** Whether the kernel said no, and so has changed nothing. */
 export function isRefusal(error: unknown): boolean {
-  return error instanceof RfwError && (error.code === 'kernel-refused' || error.code === 'unsupported');
+  return error instanceof RfwError && refusals.has(error.code);
 }
 
 /** Whatever was thrown as an error of the domain. */

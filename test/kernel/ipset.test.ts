@@ -120,7 +120,7 @@ describe('reading', () => {
     add('a', list(4, [1, 32], [2, 32]));
     ipset('create all list:set');
     ipset('add all a');
-    const sets = ipsets.readSets(await dump(ipsets.listSets({ headersOnly: true })));
+    const sets = ipsets.readSets(await dump(ipsets.listSets('headers')));
     expect(sets).toMatchObject([
       { name: 'a', type: 'hash:net', family: 2, properties: { elements: 2, references: 1, timeout: 600 }, entries: [] },
       { name: 'b', type: 'hash:net', family: 10, properties: { elements: 0, references: 0 }, entries: [] },
@@ -141,7 +141,7 @@ describe('reading', () => {
       entries.add(4 * address, 30 + (address % 3));
     }
     add('a', entries);
-    const [found] = ipsets.readSets(await dump(ipsets.listSets({ name: 'a', headersOnly: false })));
+    const [found] = ipsets.readSets(await dump(ipsets.listSets('entries', 'a')));
     const keys = (found?.entries ?? []).map(({ address, length }) => `${address?.ipv4?.join('.')}/${length}`);
     expect(new Set(keys).size).toBe(50_000);
     expect(keys).toHaveLength(50_000);
@@ -214,8 +214,7 @@ it('entries end by their timeout', async () => {
   create('a', { timeout: 1 });
   add('a', list(4, [1, 32], [2, 32, 60]));
   expect(setNames()).toEqual(['a']);
-  const count = async () =>
-    ipsets.readSets(await dump(ipsets.listSets({ name: 'a', headersOnly: true })))[0]?.properties?.elements;
+  const count = async () => ipsets.readSets(await dump(ipsets.listSets('headers', 'a')))[0]?.properties?.elements;
   expect(await count()).toBe(2);
   await new Promise((resolve) => setTimeout(resolve, 1500));
   expect(await count()).toBe(1);

@@ -89,12 +89,12 @@ export function swapSets(name: string, other: string): Message {
 }
 
 /**
- * `list`, for `dump`: one set with its entries, or all sets. Without entries too the kernel goes through all of them, to
- * count.
+ * `list`, for `dump`: one set or all. Headers without entries take the kernel a while too, since it counts the entries: 20 ms
+ * for a million. Names are quick.
  */
-export function listSets(of: { readonly name?: string; readonly headersOnly: boolean }): Message {
-  const name = of.name === undefined ? undefined : checked(of.name);
-  const value = { protocol, name, flags: of.headersOnly ? ListFlag.headersOnly : undefined };
+export function listSets(show: 'names' | 'headers' | 'entries', name?: string): Message {
+  const flags = { names: ListFlag.namesOnly, headers: ListFlag.headersOnly, entries: undefined }[show];
+  const value = { protocol, name: name === undefined ? undefined : checked(name), flags };
   return message(Command.list, 0, name === undefined ? 'list' : `list ${name}`, body(plain, value));
 }
 

@@ -29,8 +29,8 @@ export const Command = {
 /** NFPROTO_*, linux/netfilter.h: what the addresses of a set are. */
 export const SetFamily = { ip: 2, ip6: 10 } as const;
 
-/** enum ipset_cmd_flags: what a listing leaves out. */
-export const ListFlag = { headersOnly: 0x4 } as const;
+/** enum ipset_cmd_flags: what a listing is confined to. */
+export const ListFlag = { namesOnly: 0x2, headersOnly: 0x4 } as const;
 
 /** enum ipset_cadt_flags */
 export const SetOption = { counters: 0x8 } as const;

@@ -41,8 +41,8 @@ const ours: Partial<Record<keyof typeof golden, Message>> = {
   'test a 192.0.2.7': ipset.testEntry('a', Uint8Array.of(192, 0, 2, 7)),
   'swap a c': ipset.swapSets('a', 'c'),
   'flush a': ipset.flushSet('a'),
-  'list a': ipset.listSets({ name: 'a', headersOnly: false }),
-  'list -t': ipset.listSets({ headersOnly: true }),
+  'list a': ipset.listSets('entries', 'a'),
+  'list -t': ipset.listSets('headers'),
   'destroy a': ipset.destroySet('a'),
 };
 
