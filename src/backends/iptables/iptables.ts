@@ -213,7 +213,10 @@ export class IptablesBackend implements Backend {
   }
 
   watch(disturbed: () => void): () => void {
-    return this.#table.watch(this.#families, disturbed);
+    const ends = [this.#table.watch(this.#families, disturbed), this.#lists.watch(disturbed)];
+    return () => {
+      for (const end of ends) end();
+    };
   }
 
   async teardown({ rules, guards }: Leftovers): Promise<readonly string[]> {

@@ -7,6 +7,7 @@ import type { SavedLine } from './line.ts';
 import { setName } from './list-line.ts';
 import { ListSets, type WantedSet } from './list-sets.ts';
 import { planRepair, type RepairPlan } from './repair.ts';
+import { SetsPoll } from './sets-poll.ts';
 import { inChain, listLines, staleLists, tableChains } from './wanted.ts';
 
 /** What a repair made of the sets. */
@@ -27,6 +28,9 @@ export class Lists {
   /** Why there can be none. */
   #lacks: string | undefined = 'iptables has not been probed';
   #standing: readonly EnforcedList[] = [];
+  /** While sets and lines change, they needn't hold what they should. */
+  #changing = false;
+  readonly #polls = new Set<SetsPoll>();
 
   constructor(table: FilterTable) {
     this.#table = table;
@@ -62,6 +66,15 @@ export class Lists {
   async set(lists: readonly EnforcedList[], isRule: (line: SavedLine) => boolean): Promise<void> {
     if (lists.length > 0) this.#require(lists);
     if (this.#lacks !== undefined) return;
+    this.#changing = true;
+    try {
+      await this.#take(lists, isRule);
+    } finally {
+      this.#changing = false;
+    }
+  }
+
+  async #take(lists: readonly EnforcedList[], isRule: (line: SavedLine) => boolean): Promise<void> {
     const wanted = this.#wanted(lists);
     const filled = await this.#sets.fill(wanted.filter((set) => !this.#sets.knows(set)));
     try {
@@ -117,6 +130,7 @@ export class Lists {
   /** Brings the sets to these lists, whatever there is, as far as that goes. `finish` has to follow, when the lines stand. */
   async bring(lists: readonly EnforcedList[]): Promise<Brought> {
     if (this.#lacks !== undefined) return { lists: [], filled: [] };
+    this.#changing = true;
     const wanted = this.#wanted(lists);
     try {
       const lost: WantedSet[] = [];
@@ -135,6 +149,7 @@ export class Lists {
 
   /** Ends what `bring` began. @returns the sets that are gone @throws what kept it from bringing all */
   async finish({ lists, failure }: Brought): Promise<readonly string[]> {
+    this.#changing = false;
     if (failure !== undefined) {
       this.#sets.forget();
       this.#standing = [];
@@ -165,7 +180,19 @@ export class Lists {
     });
   }
 
+  /** Tells when somebody else has changed the sets. @returns ends the watch */
+  watch(disturbed: () => void): () => void {
+    const poll = new SetsPoll({ look: async () => this.#changing || this.hold(this.#standing), disturbed });
+    this.#polls.add(poll);
+    return () => {
+      this.#polls.delete(poll);
+      poll.close();
+    };
+  }
+
   close(): void {
+    for (const poll of this.#polls) poll.close();
+    this.#polls.clear();
     this.#sets.close();
   }
 
