@@ -11,6 +11,7 @@ import { requireNetAdmin } from '../daemon/privileges.ts';
 import type { ErrorCode } from '../domain/errors.ts';
 import { RfwError } from '../domain/errors.ts';
 import { parseListName } from '../domain/list.ts';
+import { ListReader } from '../domain/list-text.ts';
 import { parseWhitelist } from '../domain/whitelist.ts';
 import { systemClock } from '../engine/clock.ts';
 import { Engine } from '../engine/engine.ts';
@@ -83,6 +84,9 @@ const failures: Readonly<Record<ErrorCode, Failure>> = {
   'query-invalid': () => parseQuery('wait=no'),
   'whitelist-conflict': () => submit('/drop/input/any/192.0.2.1'),
   'list-invalid': () => parseListName('All'),
+  'list-refused': () => {
+    throw new ListReader().finish().refusal;
+  },
   'whitelist-invalid': () => parseWhitelist('', 'white.list'),
   'config-invalid': () => parseConfig('', 'rfw.conf'),
   'certificate-invalid': () => parseKey('no key', 'server.key'),
@@ -126,7 +130,7 @@ describe('problems', () => {
   });
 
   it('blames the client for what it sent, and nobody else', () => {
-    const blamed = codes.filter((code) => problems[code] === 400);
+    const blamed = codes.filter((code) => problems[code] < 500);
     expect(blamed).toEqual(codes.slice(0, codes.indexOf('whitelist-invalid')));
     expect(codes.filter((code) => problems[code] > 503 || problems[code] < 400)).toEqual([]);
   });

@@ -13,6 +13,7 @@ export const problems = {
   'query-invalid': 400,
   'whitelist-conflict': 400,
   'list-invalid': 400,
+  'list-refused': 422,
   'whitelist-invalid': 500,
   'config-invalid': 500,
   'certificate-invalid': 500,

@@ -19,7 +19,7 @@ export function noRanges(family: Family): AddressRanges {
 }
 
 /** Which of two addresses is higher: negative, 0 or positive. */
-function compare(words: number, a: Uint32Array, atA: number, b: Uint32Array, atB: number): number {
+export function compare(words: number, a: Uint32Array, atA: number, b: Uint32Array, atB: number): number {
   for (let word = 0; word < words; word++) {
     const difference = (a[atA + word] ?? 0) - (b[atB + word] ?? 0);
     if (difference !== 0) return difference;
@@ -49,12 +49,13 @@ function writePrevious(words: number, from: Uint32Array, at: number, into: Uint3
   return borrow === 0;
 }
 
-function copy(words: number, from: Uint32Array, at: number, into: Uint32Array, to: number): void {
+/** Copies an address. */
+export function copy(words: number, from: Uint32Array, at: number, into: Uint32Array, to: number): void {
   for (let word = 0; word < words; word++) into[to + word] = from[at + word] ?? 0;
 }
 
 /** Ranges in the making, given in ascending order of their first addresses: what overlaps or touches becomes one. */
-class Merging {
+export class Merging {
   readonly #family: Family;
   readonly #words: number;
   readonly #firsts: Uint32Array;
@@ -102,98 +103,6 @@ class Merging {
       firsts: fitted(this.#firsts),
       lasts: fitted(this.#lasts),
     };
-  }
-}
-
-/** The numbers 0 to `count` - 1, in ascending order of the addresses that they stand for; undefined when that is so already. */
-function ascending(words: number, addresses: Uint32Array, count: number): Uint32Array | undefined {
-  let sorted = true;
-  for (let index = 1; sorted && index < count; index++) {
-    sorted = compare(words, addresses, words * (index - 1), addresses, words * index) <= 0;
-  }
-  if (sorted) return undefined;
-  let order = Uint32Array.from({ length: count }, (_, index) => index);
-  let other: Uint32Array<ArrayBuffer> = new Uint32Array(count);
-  // By each byte, from the lowest up; what was in order stays so among equals.
-  for (let word = words - 1; word >= 0; word--) {
-    for (let shift = 0; shift < 32; shift += 8) {
-      const places = new Uint32Array(257);
-      for (let index = 0; index < count; index++) {
-        const byte = ((addresses[words * index + word] ?? 0) >>> shift) & 255;
-        places[byte + 1] = (places[byte + 1] ?? 0) + 1;
-      }
-      if (places.includes(count)) continue;
-      for (let byte = 1; byte < 257; byte++) places[byte] = (places[byte] ?? 0) + (places[byte - 1] ?? 0);
-      for (const index of order) {
-        const byte = ((addresses[words * index + word] ?? 0) >>> shift) & 255;
-        const place = places[byte] ?? 0;
-        other[place] = index;
-        places[byte] = place + 1;
-      }
-      [order, other] = [other, order];
-    }
-  }
-  return order;
-}
-
-/** Any ranges of one family, as they come; `ranges` merges them. */
-export class RangeCollector {
-  readonly family: Family;
-  readonly #words: number;
-  #firsts: Uint32Array<ArrayBuffer>;
-  #lasts: Uint32Array<ArrayBuffer>;
-  #count = 0;
-  readonly #one = new Uint32Array(ipv6Words);
-
-  constructor(family: Family) {
-    this.family = family;
-    this.#words = wordsOf(family);
-    this.#firsts = new Uint32Array(16 * this.#words);
-    this.#lasts = new Uint32Array(16 * this.#words);
-  }
-
-  /** How many ranges were given. */
-  get count(): number {
-    return this.#count;
-  }
-
-  /** Adds a range of IPv4. */
-  addSmall(first: number, last: number): void {
-    this.#room();
-    this.#firsts[this.#count] = first;
-    this.#lasts[this.#count++] = last;
-  }
-
-  add(first: bigint, last: bigint): void {
-    if (this.family === 4) {
-      this.addSmall(Number(first), Number(last));
-      return;
-    }
-    this.#room();
-    splitWords(first, this.#one);
-    this.#firsts.set(this.#one, this.#words * this.#count);
-    splitWords(last, this.#one);
-    this.#lasts.set(this.#one, this.#words * this.#count++);
-  }
-
-  ranges(): AddressRanges {
-    const order = ascending(this.#words, this.#firsts, this.#count);
-    const merging = new Merging(this.family, this.#count);
-    for (let index = 0; index < this.#count; index++) {
-      merging.add(this.#firsts, this.#lasts, this.#words * (order?.[index] ?? index));
-    }
-    return merging.ranges();
-  }
-
-  #room(): void {
-    if (this.#words * this.#count < this.#firsts.length) return;
-    const larger = (array: Uint32Array): Uint32Array<ArrayBuffer> => {
-      const grown = new Uint32Array(2 * array.length);
-      grown.set(array);
-      return grown;
-    };
-    this.#firsts = larger(this.#firsts);
-    this.#lasts = larger(this.#lasts);
   }
 }
 

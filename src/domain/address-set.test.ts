@@ -1,15 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  type Family,
-  formatPrefix,
-  type Prefix,
-  parseAddress,
-  parsePrefix,
-  prefixesOf,
-  type Range,
-  rangeOf,
-} from './address.ts';
+import { type Family, formatPrefix, type Prefix, parseAddress, prefixesOf, type Range, rangeOf } from './address.ts';
 import { AddressSet } from './address-set.ts';
 import { parseWhitelistEntry } from './whitelist.ts';
 
@@ -183,18 +174,19 @@ describe('what the store gives', () => {
   });
 });
 
-it('takes a million hosts in any order, in well under a second and under 10 MB', () => {
-  const count = 1_000_000;
-  const host = parsePrefix('0.0.0.0');
-  function* hosts(): Generator<Range> {
-    for (let index = 0; index < count; index++) {
-      const value = BigInt(Math.imul(index, 0x9e37_79b1) >>> 0);
-      yield { family: host.family, first: value, last: value };
+it('takes hosts in any order, by 8 bytes for each', () => {
+  const count = 200_000;
+  for (const shift of [0n, 96n]) {
+    const family = shift === 0n ? 4 : 6;
+    function* hosts(): Generator<Range> {
+      for (let index = 0; index < count; index++) {
+        const value = BigInt(Math.imul(index, 0x9e37_79b1) >>> 0) << shift;
+        yield { family, first: value, last: value };
+      }
     }
+    const all = AddressSet.of(hosts());
+    expect(all.addresses[family]).toBe(BigInt(count));
+    expect(all.prefixCount()).toBe(count);
+    expect(all.toBytes().length).toBeLessThan((family === 4 ? 8 : 32) * count + 10);
   }
-  const start = performance.now();
-  const all = AddressSet.of(hosts());
-  expect(performance.now() - start).toBeLessThan(2000);
-  expect(all.addresses[4]).toBe(BigInt(count));
-  expect(all.toBytes().length).toBeLessThan(10_000_000);
 });

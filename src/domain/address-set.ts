@@ -2,6 +2,7 @@ import {
   type Address,
   type Family,
   families,
+  hostPrefix,
   isMapped,
   type Prefix,
   prefixOf,
@@ -18,12 +19,12 @@ import {
   findRange,
   intersect,
   noRanges,
-  RangeCollector,
   unite,
   valueAt,
   wordsOf,
 } from './address-ranges.ts';
 import { RfwError } from './errors.ts';
+import { RangeCollector } from './range-collector.ts';
 
 type ByFamily<T> = Readonly<Record<Family, T>>;
 
@@ -205,6 +206,11 @@ function summit(first: bigint, end: bigint): bigint {
 }
 
 function* prefixesIn({ family, first, last }: Range): Generator<Prefix> {
+  if (first === last) {
+    const host = hostPrefix({ family, value: first });
+    if (!isMapped(host)) yield host;
+    return;
+  }
   const end = last + 1n;
   const top = summit(first, end);
   const width = widthOf(family);

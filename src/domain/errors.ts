@@ -14,6 +14,7 @@ export type ErrorCode =
   | 'query-invalid'
   | 'whitelist-conflict'
   | 'list-invalid'
+  | 'list-refused'
   | 'whitelist-invalid'
   | 'config-invalid'
   | 'certificate-invalid'

@@ -20,7 +20,7 @@ import { listOf } from './list-line.ts';
 import { Lists } from './lists.ts';
 import { waitForOrphans } from './orphans.ts';
 import { planRepair, planUndo, type RepairPlan } from './repair.ts';
-import { totalsOf } from './totals.ts';
+import { sum, totalsOf } from './totals.ts';
 import { inChain, staleKeys, staleLists, tableChains, wantedLines } from './wanted.ts';
 
 /** What a change is in one family. */
@@ -251,8 +251,4 @@ export class IptablesBackend implements Backend {
     if (this.#families.includes(family)) return;
     throw new RfwError('unsupported', 'This host has no ip6tables that works: IPv6 rules can not be enforced');
   }
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
 }

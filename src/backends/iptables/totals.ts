@@ -15,3 +15,7 @@ export function totalsOf(lines: readonly SavedLine[]): Total[] {
     }),
   );
 }
+
+export function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
