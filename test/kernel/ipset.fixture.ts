@@ -2,7 +2,12 @@ import { execFileSync } from 'node:child_process';
 
 /** Runs the program ipset in this namespace. @returns what it printed */
 export function ipset(line: string, input = ''): string {
-  return execFileSync('ipset', line.split(' '), { input, encoding: 'utf8', stdio: ['pipe', 'pipe', 'pipe'] });
+  return execFileSync('ipset', line.split(' '), {
+    input,
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
 }
 
 /** The sets as `ipset save` shows them, without what the kernel makes up, their entries sorted. */
