@@ -2,7 +2,7 @@ import { type Address, type Prefix, rangeContains, rangeOf } from '../domain/add
 import { RfwError } from '../domain/errors.ts';
 import { guardKey, type PortGuard } from '../domain/guard.ts';
 import { matchesInterface } from '../domain/interface.ts';
-import type { EnforcedList } from '../domain/list.ts';
+import { type EnforcedList, listKey } from '../domain/list.ts';
 import { type Action, type Chain, chains, type RuleKey, type RuleSpec, ruleKey } from '../domain/rule.ts';
 import {
   type Backend,
@@ -78,7 +78,13 @@ export class MemoryBackend implements Backend {
   }
 
   async setLists(lists: readonly EnforcedList[]): Promise<void> {
-    this.#lists = [...lists];
+    this.#lists = this.#placed(lists);
+  }
+
+  /** The lists as they will stand: what does already, by its version, is not looked at. */
+  #placed(lists: readonly EnforcedList[]): EnforcedList[] {
+    const standing = new Map(this.#lists.map((list) => [listKey(list), list]));
+    return lists.map((list) => standing.get(listKey(list)) ?? list);
   }
 
   async listCounts(): Promise<readonly ListCount[]> {
@@ -93,7 +99,7 @@ export class MemoryBackend implements Backend {
     const guardStands = guardKey(this.#guard) === guardKey(desired.guard);
     const lists = changedLists(this.#lists, desired.lists);
     this.#rules = after;
-    this.#lists = [...desired.lists];
+    this.#lists = this.#placed(desired.lists);
     this.#guard = desired.guard;
     this.#whitelist = desired.whitelist;
     return {
@@ -141,6 +147,11 @@ export class MemoryBackend implements Backend {
     const guard = this.#guard === null ? [] : [`guard ${guardKey(this.#guard)}`];
     const lists = (chain: Chain): string[] => this.#lists.filter((list) => list.chain === chain).map(listLine);
     return [...guard, ...chains.flatMap((chain) => [...this.#chain(chain).map(ruleKey), ...lists(chain)])].join('\n');
+  }
+
+  /** The lists that stand, the first one met first. */
+  get lists(): readonly EnforcedList[] {
+    return this.#lists;
   }
 
   /** What becomes of the packet. */

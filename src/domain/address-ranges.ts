@@ -173,6 +173,14 @@ export function findRange({ family, count, lasts }: AddressRanges, value: bigint
   return low;
 }
 
+/** Whether a range has at most so many addresses, which must be few, and all but their lowest word in common. */
+export function isNarrow({ family, firsts, lasts }: AddressRanges, index: number, most: number): boolean {
+  const words = wordsOf(family);
+  const low = words * (index + 1) - 1;
+  if ((lasts[low] ?? 0) - (firsts[low] ?? 0) >= most) return false;
+  return compare(words - 1, firsts, words * index, lasts, words * index) === 0;
+}
+
 /** An end of a range as a number. */
 export function valueAt(family: Family, ends: Uint32Array, index: number): bigint {
   return family === 4 ? BigInt(ends[index] ?? 0) : joinWords(ends, ipv6Words * index);

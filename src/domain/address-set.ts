@@ -18,6 +18,7 @@ import {
   complement,
   findRange,
   intersect,
+  isNarrow,
   noRanges,
   unite,
   valueAt,
@@ -152,6 +153,28 @@ export class AddressSet {
     for (const each of family === undefined ? families : [family]) {
       for (let index = 0; index < this.#ranges[each].count; index++) yield this.#rangeAt(each, index) as Range;
     }
+  }
+
+  /** The ranges of at most `most` addresses, or those that have more; `most` must be small. */
+  *rangesBySize(family: Family, which: 'narrow' | 'wide', most: number): Generator<Range> {
+    const ranges = this.#ranges[family];
+    for (let index = 0; index < ranges.count; index++) {
+      if (isNarrow(ranges, index, most) === (which === 'narrow')) yield this.#rangeAt(family, index) as Range;
+    }
+  }
+
+  /** How many addresses the ranges of at most `most` addresses have together, and how many ranges have more. */
+  countsBySize(family: Family, most: number): { readonly narrowAddresses: number; readonly wideRanges: number } {
+    const ranges = this.#ranges[family];
+    const { firsts, lasts } = ranges;
+    const words = wordsOf(family);
+    let [narrowAddresses, wideRanges] = [0, 0];
+    for (let index = 0; index < ranges.count; index++) {
+      const low = words * (index + 1) - 1;
+      if (isNarrow(ranges, index, most)) narrowAddresses += (lasts[low] ?? 0) - (firsts[low] ?? 0) + 1;
+      else wideRanges++;
+    }
+    return { narrowAddresses, wideRanges };
   }
 
   /** How many prefixes `prefixes` gives. */

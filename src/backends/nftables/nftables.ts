@@ -9,6 +9,7 @@ import {
   type Backend,
   type Capabilities,
   type Change,
+  changedLists,
   type Desired,
   isEmpty,
   type ListCount,
@@ -17,15 +18,16 @@ import {
   type RuleState,
   type Total,
 } from '../backend.ts';
-import { pageLength, type Reading, readPairChain, readRules, readTotals } from './counts.ts';
+import { type Reading, readListCounts, readPages, readPairChain, readRules, readTotals } from './counts.ts';
 import { difference } from './difference.ts';
 import { type Features, shortcomingsOf } from './features.ts';
 import { KernelTable, refusing, type TableIdentity } from './kernel-table.ts';
 import { lapsedOf } from './lapsed.ts';
-import { emptyChains, fillChain } from './layout.ts';
+import { emptyChains, fillChain, layoutOf } from './layout.ts';
+import { replaceLists } from './list-step.ts';
 import { Mirror, type MirrorState } from './mirror.ts';
 import { type Pair, type PairReading, readPairs } from './pairs.ts';
-import { type Count, nothingMet, type PlanOptions, plan, type Step } from './plan.ts';
+import { type Count, type PlanOptions, plan, type Step } from './plan.ts';
 import { type Protection, protectionKey, unprotected, withoutProtection, withProtection } from './protection.ts';
 import { rebuild } from './rebuild.ts';
 import { isUnknown } from './refusal.ts';
@@ -55,11 +57,6 @@ const nothing: Change = { add: [], remove: [], refresh: [], renew: [] };
 
 /** Elements from which on the kernel works beside the event loop: it takes about a microsecond for each. */
 const manyElements = 500;
-
-/** Rules that a reading passes between two turns of the event loop. */
-const rulesInOneTurn = 10_000;
-
-const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** Rules that may be put in by one transaction; more are built anew, beside what stands. */
 const fewMissing = 20_000;
@@ -93,27 +90,7 @@ export class NftablesBackend implements Backend {
   }
 
   async *read(standing: Iterable<RuleSpec>): AsyncIterable<readonly RuleState[]> {
-    for (const chain of chains) {
-      let position = 0;
-      let page: RuleSpec[] = [];
-      const states = async (): Promise<RuleState[]> => {
-        const counts = this.#counts ? await this.#readRules(page) : new Map<RuleSpec, Count>();
-        return page.map((spec) => {
-          const { packets, bytes } = counts.get(spec) ?? nothingMet;
-          return { spec, position: ++position, packets, bytes };
-        });
-      };
-      let passed = 0;
-      for (const spec of standing) {
-        if (++passed % rulesInOneTurn === 0) await nextTurn();
-        if (spec.chain !== chain) continue;
-        page.push(spec);
-        if (page.length < pageLength) continue;
-        yield await states();
-        page = [];
-      }
-      if (page.length > 0) yield await states();
-    }
+    yield* readPages(standing, async (specs) => (this.#counts ? this.#readRules(specs) : new Map()));
   }
 
   totals(): Promise<readonly Total[]> {
@@ -128,11 +105,14 @@ export class NftablesBackend implements Backend {
   }
 
   async setLists(lists: readonly EnforcedList[]): Promise<void> {
-    if (lists.length > 0) throw new RfwError('unsupported', 'The backend nftables has no lists');
+    await refusing(async () => {
+      if (!this.#kernel().features.owner) this.#requireOurs();
+      await this.#replaceLists(this.#known(), lists);
+    });
   }
 
-  async listCounts(): Promise<readonly ListCount[]> {
-    return [];
+  listCounts(): Promise<readonly ListCount[]> {
+    return refusing(() => readListCounts(this.#kernel().questions, this.#mirror?.lists.all ?? []));
   }
 
   async replace(desired: Desired): Promise<Repair> {
@@ -145,14 +125,20 @@ export class NftablesBackend implements Backend {
         return { ...nothingRepaired, rebuilt: true };
       }
       const { add, remove, moved } = difference(this.#mirror, desired.rules);
-      if (moved > 0 || add.length > fewMissing) await this.#rebuild(desired);
-      else await this.#follow(this.#mirror, { add, remove, refresh: [], renew: [] }, desired);
-      return { ...nothingRepaired, missing: add, moved, removed: remove.length, guard };
+      const lists = changedLists(this.#mirror.lists.all, desired.lists);
+      if (moved > 0 || add.length > fewMissing) {
+        await this.#rebuild(desired);
+      } else {
+        await this.#follow(this.#mirror, { add, remove, refresh: [], renew: [] }, desired);
+        await this.#replaceLists(this.#known(), desired.lists);
+      }
+      return { ...nothingRepaired, missing: add, moved, removed: remove.length, guard, lists };
     });
   }
 
-  async intact(_desired: Desired): Promise<boolean> {
-    return this.#mirror !== undefined && this.#kernel().isOurs();
+  async intact({ lists }: Desired): Promise<boolean> {
+    if (this.#mirror === undefined || !this.#kernel().isOurs()) return false;
+    return changedLists(this.#mirror.lists.all, lists) === 0;
   }
 
   watch(disturbed: () => void): () => void {
@@ -187,6 +173,7 @@ export class NftablesBackend implements Backend {
       this.#mirror = Mirror.from(mirror);
       this.#protection = protection;
       await this.#follow(this.#known(), nothing, desired);
+      await this.#replaceLists(this.#known(), desired.lists);
       return true;
     });
   }
@@ -251,6 +238,14 @@ export class NftablesBackend implements Backend {
     await this.#learnHandles(pairs);
   }
 
+  async #replaceLists(mirror: Mirror, lists: readonly EnforcedList[]): Promise<void> {
+    const forget = (): void => {
+      this.#mirror = undefined;
+    };
+    const step = { lists, protection: this.#protection, options: () => this.#planOptions(), forget };
+    await replaceLists(this.#kernel(), mirror, step);
+  }
+
   /** Takes a step, and brings another protection where it differs. */
   async #follow(mirror: Mirror, change: Change, wanted: Protection): Promise<void> {
     const same = wanted === this.#protection || protectionKey(wanted) === protectionKey(this.#protection);
@@ -285,8 +280,7 @@ export class NftablesBackend implements Backend {
     const another = protection !== this.#protection;
     const written = another ? chains : [...touched];
     if (written.length === 0) return [];
-    const mirror = this.#known();
-    const layout = { protection, sets: [...mirror.sets.all()], pairs: [...mirror.pairs.all()] };
+    const layout = layoutOf(this.#known(), protection);
     return [
       ...emptyChains(written),
       ...(another ? [...withoutProtection(this.#protection), ...withProtection(protection)] : []),
