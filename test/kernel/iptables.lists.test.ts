@@ -95,7 +95,7 @@ describe.each(variants)('lists of iptables-%s', (variant) => {
     const lists = [
       spam([four, six], 'reject input eth0 any'),
       listFrom('out accept output any ppp+', [four, six]),
-      listFrom('through drop forward eth0 eth1', [four], { side: 'destination' }),
+      listFrom('through drop forward eth0 eth1 destination', [four]),
       listFrom('all drop forward any any', ['0.0.0.0/0', '::/0']),
     ];
     await backend.setLists(lists);

@@ -205,8 +205,9 @@ export class IptablesBackend implements Backend {
     for (const family of this.#families) {
       const lines = await this.#table.lines(family);
       for (const chain of tableChains) {
-        const plan = planRepair(chain, inChain(lines, chain), wantedLines(wanted, family, chain), new Set());
-        if (plan.commands.length > 0) return false;
+        const current = inChain(lines, chain);
+        const own = wantedLines(wanted, family, chain);
+        if (planRepair(chain, current, own, staleLists(current, own)).commands.length > 0) return false;
       }
     }
     return this.#lists.hold(desired.lists);

@@ -13,7 +13,7 @@ const shapes = [
 ];
 const lists = [
   ...shapes.map((shape) => listFrom(shape, [])),
-  listFrom('spam reject forward eth0 eth1+', [], { side: 'destination' }),
+  listFrom('spam reject forward eth0 eth1+ destination', []),
   listFrom(`${'x'.repeat(64)} drop input any any`, []),
   listFrom(`${'x'.repeat(63)}y drop input any any`, []),
 ];
@@ -26,7 +26,7 @@ describe('the line of a list', () => {
     expect(through).toMatch(
       /^-i eth0 -o eth1\+ -m set --match-set \S+ src -j REJECT --reject-with icmp-port-unreachable$/,
     );
-    expect(listLine(lists[3] ?? listFrom('', []), 6).args).toMatch(
+    expect(listLine(listFrom(shapes[3] ?? '', []), 6).args).toMatch(
       /-6 src -j REJECT --reject-with icmp6-port-unreachable$/,
     );
   });

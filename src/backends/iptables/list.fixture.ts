@@ -1,24 +1,14 @@
-import { parsePrefix, rangeOf } from '../../domain/address.ts';
-import { AddressSet } from '../../domain/address-set.ts';
-import { parseInterface } from '../../domain/interface.ts';
-import { type EnforcedList, listProperties, parseListName, type Side } from '../../domain/list.ts';
-import { actions, chains } from '../../domain/rule.ts';
+import type { EnforcedList } from '../../domain/list.ts';
+import { list } from '../list.fixture.ts';
 
-let versions = 0;
+let versions = 1_000_000;
 
-interface More {
-  readonly side?: Side;
-  readonly expiresAt?: number | null;
-}
-
-/** A list from `name action chain in out` and its prefixes, of a version that no other has. */
-export function listFrom(text: string, prefixes: readonly string[], more: More = {}): EnforcedList {
-  const [name = '', actionText = '', chainText = '', into = '', out = ''] = text.split(' ');
-  const action = actions.find((one) => one === actionText);
-  const chain = chains.find((one) => one === chainText);
-  if (action === undefined || chain === undefined) throw new Error(`No list: ${text}`);
-  const given = { action, chain, in: parseInterface(into), out: parseInterface(out), comment: '', expiresAt: null };
-  const { comment: _, ...properties } = listProperties({ ...given, ...more });
-  const addresses = AddressSet.of(prefixes.map((prefix) => rangeOf(parsePrefix(prefix))));
-  return { ...properties, name: parseListName(name), version: ++versions, addresses };
+/** A list of a version that no other has, from `name action chain in out`, and in forward the side. */
+export function listFrom(
+  text: string,
+  entries: readonly string[],
+  more: Partial<Pick<EnforcedList, 'expiresAt'>> = {},
+): EnforcedList {
+  const [name, ...rest] = text.split(' ');
+  return { ...list([name, versions++, ...rest].join(' '), ...entries), ...more };
 }

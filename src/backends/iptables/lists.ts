@@ -1,6 +1,6 @@
 import { families as everyFamily, type Family } from '../../domain/address.ts';
 import { RfwError } from '../../domain/errors.ts';
-import type { EnforcedList } from '../../domain/list.ts';
+import { type EnforcedList, listKey } from '../../domain/list.ts';
 import type { ListCount } from '../backend.ts';
 import type { FilterTable } from './filter-table.ts';
 import type { SavedLine } from './line.ts';
@@ -64,11 +64,12 @@ export class Lists {
    * @throws RfwError `lists-unsupported`, `unsupported`, `kernel-refused`, `kernel-unavailable`
    */
   async set(lists: readonly EnforcedList[], isRule: (line: SavedLine) => boolean): Promise<void> {
-    if (lists.length > 0) this.#require(lists);
+    const wanted = this.#unlessStanding(lists);
+    if (wanted.length > 0) this.#require(wanted);
     if (this.#lacks !== undefined) return;
     this.#changing = true;
     try {
-      await this.#take(lists, isRule);
+      await this.#take(wanted, isRule);
     } finally {
       this.#changing = false;
     }
@@ -92,6 +93,12 @@ export class Lists {
     }
     this.#standing = lists;
     await this.#sets.keep(wanted);
+  }
+
+  /** The lists, but those whose version stands as what stands: that isn't looked at again. */
+  #unlessStanding(lists: readonly EnforcedList[]): readonly EnforcedList[] {
+    const standing = new Map(this.#standing.map((list) => [listKey(list), list]));
+    return lists.map((list) => standing.get(listKey(list)) ?? list);
   }
 
   #require(lists: readonly EnforcedList[]): void {
