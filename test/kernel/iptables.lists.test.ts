@@ -273,12 +273,15 @@ describe.each(variants)('lists of iptables-%s', (variant) => {
       expect(await backend.intact(wanted)).toBe(true);
       await backend.setLists([other]);
       expect(show(variant, 'INPUT')).toContain(log);
-      // It can't be destroyed, and holds nothing.
-      expect(entries(list)).toEqual([]);
+      // It can't be destroyed, and goes at the first repair after the line that looks it up.
+      expect(setNames()).toContain(setName(list, 4));
       await backend.setLists([list, other]);
       expect(entries(list)).toEqual(['10.66.0.0/16', '10.77.0.7']);
       expect(await backend.intact(wanted)).toBe(true);
+      await backend.setLists([other]);
       iptables(variant, log.replace('-A', '-D'));
+      await backend.replace(desired({ lists: [other] }));
+      expect(setNames()).toEqual([...foreignSets, setName(other, 4)].sort());
     });
   });
 
@@ -296,6 +299,21 @@ describe.each(variants)('lists of iptables-%s', (variant) => {
     expect(show(variant)).toEqual([line(list), ...foreign]);
     expect(setNames()).toEqual([...foreignSets, setName(list, 4), setName(list, 6)].sort());
     expect(hasRepaired(await backend.replace(desired({ lists: [next] })))).toBe(false);
+  });
+
+  it('move to the other variant, whose sets are the same, and are never without', async () => {
+    const [list, gone] = [spam([four, six]), listFrom('gone drop input any any', [four])];
+    await backend.replace(desired({ lists: [list, gone] }));
+    const other = variants.find((one) => one !== variant) ?? variant;
+    const next = await probed(other);
+    await next.replace(desired({ lists: [list] }));
+    const leaving = await probed(variant);
+    expect(await leaving.teardown({ rules: [], guards: [] })).toEqual(['2 lists from the filter table']);
+    expect([show(variant), show(other), show(other, '', 6)]).toEqual([foreign, [line(list)], [line(list, 6)]]);
+    expect(setNames()).toEqual([...foreignSets, setName(list, 4), setName(list, 6)].sort());
+    expect(await next.intact(desired({ lists: [list] }))).toBe(true);
+    next.close();
+    leaving.close();
   });
 
   it('are torn down by a process that knows nothing of them, and nothing else is', async () => {

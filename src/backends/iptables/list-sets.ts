@@ -168,8 +168,8 @@ export class ListSets {
   }
 
   /**
-   * Remembers what stands, and destroys all other sets of rfw. One that somebody else's rule still looks up can't be: it is
-   * emptied.
+   * Remembers what stands, and destroys all other sets of rfw. One that a rule still looks up can't be, and stays as it is: it
+   * may be a line of rfw in the tables of the other variant of iptables, which has the same sets.
    * @returns the names of those that are gone
    */
   async keep(wanted: readonly WantedSet[]): Promise<readonly string[]> {
@@ -235,7 +235,6 @@ export class ListSets {
       return true;
     } catch (error) {
       if (!(error instanceof NetlinkError)) throw error;
-      if (error.code === 'IPSET_ERR_BUSY') this.#request(ipset.flushSet(name));
       return error.code === 'ENOENT';
     }
   }
