@@ -2,7 +2,7 @@ import type { EnforcedList } from '../../domain/list.ts';
 import { type Chain, chains } from '../../domain/rule.ts';
 import type { Message } from '../../netlink/message.ts';
 import { addCounter, deleteCounter, deleteSet } from '../../netlink/nftables/commands.ts';
-import type { KernelTable } from './kernel-table.ts';
+import { type KernelTable, requireOurs } from './kernel-table.ts';
 import { emptyChains, fillChain, layoutOf } from './layout.ts';
 import { listMessages } from './list-load.ts';
 import type { StandingList } from './list-sets.ts';
@@ -39,7 +39,8 @@ export async function replaceLists(table: KernelTable, mirror: Mirror, step: Lis
     await table.transact(messages, true);
   };
   try {
-    const last = await table.unheard(() => overlapped(filling(lists, after, before, options), send));
+    const last = await table.unheardBeside(() => overlapped(filling(lists, after, before, options), send));
+    requireOurs(table);
     await send([...last, ...rewiring(mirror, after, protection, options())]);
   } catch (error) {
     if (isUnknown(error) || !(await discard(table, fresh))) forget();

@@ -21,7 +21,7 @@ import {
 import { type Reading, readListCounts, readPages, readPairChain, readRules, readTotals } from './counts.ts';
 import { difference } from './difference.ts';
 import { type Features, shortcomingsOf } from './features.ts';
-import { KernelTable, refusing, type TableIdentity } from './kernel-table.ts';
+import { KernelTable, refusing, requireOurs, type TableIdentity } from './kernel-table.ts';
 import { lapsedOf } from './lapsed.ts';
 import { emptyChains, fillChain, layoutOf } from './layout.ts';
 import { replaceLists } from './list-step.ts';
@@ -99,14 +99,14 @@ export class NftablesBackend implements Backend {
 
   async apply(change: Change): Promise<void> {
     await refusing(async () => {
-      if (!this.#kernel().features.owner) this.#requireOurs();
+      requireOurs(this.#kernel());
       await this.#follow(this.#known(), change, this.#protection);
     });
   }
 
   async setLists(lists: readonly EnforcedList[]): Promise<void> {
     await refusing(async () => {
-      if (!this.#kernel().features.owner) this.#requireOurs();
+      requireOurs(this.#kernel());
       await this.#replaceLists(this.#known(), lists);
     });
   }
@@ -215,12 +215,6 @@ export class NftablesBackend implements Backend {
       if (error instanceof NetlinkError && error.code === 'ERESTART') return false;
       throw error;
     }
-  }
-
-  /** Where the table has no owner, another program may have changed it: then it has to be repaired first. */
-  #requireOurs(): void {
-    if (this.#kernel().isOurs()) return;
-    throw new RfwError('kernel-refused', 'Another program has changed table inet rfw');
   }
 
   async #readRules<S extends RuleSpec>(specs: readonly S[]): Promise<Map<S, Reading>> {
