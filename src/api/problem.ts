@@ -37,6 +37,7 @@ export const problems = {
   'whitelist-invalid': problem(500, 'The whitelist is not valid'),
   'config-invalid': problem(500, 'The configuration is not valid'),
   'certificate-invalid': problem(500, 'The certificate can not be used'),
+  'lists-unsupported': problem(501, 'The kernel has no lists for this backend'),
   unsupported: problem(503, 'The kernel lacks what this needs'),
   'kernel-refused': problem(503, 'The kernel refused the change'),
   'kernel-unavailable': problem(503, 'The kernel can not be asked'),

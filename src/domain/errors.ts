@@ -30,6 +30,7 @@ export type ErrorCode =
   | 'config-invalid'
   | 'certificate-invalid'
   | 'unsupported'
+  | 'lists-unsupported'
   | 'kernel-refused'
   | 'kernel-unavailable'
   | 'store-failed'
