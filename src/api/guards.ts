@@ -47,6 +47,8 @@ export function guardOutward(
     const client = clientAddress(request);
     if (!whitelist.covers(client)) {
       onRefusal(formatAddress(client), 'not in the whitelist');
+      // The kernel lets nobody else come this far, unless it has no guard. Then who tries to log in is a stranger.
+      if (request.headers.authorization !== undefined) accounts.logins.strayed(client);
       return sendError(reply, 403, 'Your address is not in the whitelist');
     }
     const foreign = crossSite(request.headers, [`https://${(request.headers.host ?? '').toLowerCase()}`]);
