@@ -7,6 +7,7 @@ import {
   type Denial,
   type Identity,
   identify,
+  insufficientScope,
   parseBearer,
   slowDown,
 } from './access/authentication.ts';
@@ -41,6 +42,7 @@ export function guardOutward(
   accounts: Accounts,
   onRefusal: OnRefusal,
 ): void {
+  challengeForbidden(server);
   server.addHook('onRequest', async (request, reply) => {
     request.door = 'outward';
     const { whitelist, credentials, roles } = policy();
@@ -76,6 +78,7 @@ export function guardLocal(
   accounts: Accounts,
   onRefusal: OnRefusal,
 ): void {
+  challengeForbidden(server);
   server.addHook('onRequest', async (request, reply) => {
     request.door = 'local';
     const { port, credentials } = policy();
@@ -93,12 +96,22 @@ export function guardLocal(
 
 /** The unix socket is for whoever its permissions let in. A token that is sent along narrows what may be done. */
 export function guardSocket(server: FastifyInstance, accounts: Accounts, onRefusal: OnRefusal): void {
+  challengeForbidden(server);
   server.addHook('onRequest', async (request, reply) => {
     request.door = 'socket';
     const bearer = parseBearer(request.headers.authorization);
     const identity =
       bearer === undefined ? { principal: admin('socket', 'socket') } : byToken(accounts.tokens, bearer, undefined);
     await admit(request, reply, identity, accounts, (reason) => onRefusal('socket', reason));
+  });
+}
+
+/** Tells who asks with a token that another one might do (RFC 6750, section 3.1). */
+function challengeForbidden(server: FastifyInstance): void {
+  server.addHook('onSend', (request, reply, _payload, done) => {
+    if (reply.statusCode === 403 && request.principal.kind === 'token')
+      reply.header('www-authenticate', insufficientScope);
+    done();
   });
 }
 

@@ -34,8 +34,8 @@ describe('whoever has failed to log in too often', () => {
     const { dump, rules, log } = await lock(address);
     expect(dump).toMatch(new RegExp(`^drop input any any ${address}/(32|128) any$`));
     expect(rules).toMatchObject([{ spec: { origin: 'rfw:logins' } }]);
-    const { createdAt, expiresAt } = rules[0]?.spec as Rule;
-    expect((expiresAt ?? 0) - createdAt).toBe(3_600_000);
+    const rule = rules[0]?.spec as Rule | undefined;
+    expect((rule?.expiresAt ?? 0) - (rule?.createdAt ?? 0)).toBe(3_600_000);
     expect(log).toEqual(['warn: Too many failed logins: blocked for 3600 seconds']);
   });
 

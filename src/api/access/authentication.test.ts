@@ -93,6 +93,12 @@ describe.each([
     expect(at().backend.dump()).toBe('');
   });
 
+  it('is told so when another one might do', async () => {
+    const { question } = await issue(at(), ['rules:read'], { actions: ['drop'] });
+    const { status, headers } = await at().send('PUT', rule, question);
+    expect([status, headers['www-authenticate']]).toEqual([403, 'Bearer realm="private", error="insufficient_scope"']);
+  });
+
   it('keeps within its limits, also when it deletes', async () => {
     const limits = { actions: ['drop'], longestTtl: 600 } as const;
     const { question, name } = await issue(at(), ['rules:write'], limits);
