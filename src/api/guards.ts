@@ -35,6 +35,9 @@ export interface LocalPolicy {
   readonly credentials: Credentials | undefined;
 }
 
+/** For a client that has hung up. */
+const unknownAddress = 'Your address is not known';
+
 /** The outward server is for whitelisted clients that show a certificate, have a token, or know the password. */
 export function guardOutward(
   server: FastifyInstance,
@@ -47,6 +50,7 @@ export function guardOutward(
     request.door = 'outward';
     const { whitelist, credentials, roles } = policy();
     const client = clientAddress(request);
+    if (client === undefined) return sendError(reply, 403, unknownAddress);
     if (!whitelist.covers(client)) {
       onRefusal(formatAddress(client), 'not in the whitelist');
       // The kernel lets nobody else come this far, unless it has no guard. Then who tries to log in is a stranger.
@@ -82,12 +86,13 @@ export function guardLocal(
   server.addHook('onRequest', async (request, reply) => {
     request.door = 'local';
     const { port, credentials } = policy();
+    const client = clientAddress(request);
+    if (client === undefined) return sendError(reply, 403, unknownAddress);
     const foreign = foreignness(request.headers, port);
     if (foreign !== undefined) {
-      onRefusal(formatAddress(clientAddress(request)), foreign);
+      onRefusal(formatAddress(client), foreign);
       return sendError(reply, 403, foreign);
     }
-    const client = clientAddress(request);
     const known = credentials === undefined ? admin('local', 'local') : undefined;
     const identity = await identify(request, client, accounts, credentials, known);
     await admit(request, reply, identity, accounts, (reason) => onRefusal(formatAddress(client), reason));
