@@ -62,8 +62,10 @@ export class Daemon {
   /** Writes the configuration file: a local server, rules that stay, and the lines that are given. */
   configure(lines: readonly string[]): void {
     const common = ['[config]', 'local.server', 'default.expire = 0', 'whitelist.file = white.list'];
-    const kernel = [`iptables.path = ${this.#iptables}`, `state.dir = ${this.stateDir}`, 'socket.path = off'];
-    writeFileSync(this.configFile, [...common, ...kernel, ...lines, ''].join('\n'));
+    const kernel = [`iptables.path = ${this.#iptables}`, `state.dir = ${this.stateDir}`];
+    // The namespaces of the tests share /run.
+    const socket = lines.some((line) => line.startsWith('socket.path')) ? [] : ['socket.path = off'];
+    writeFileSync(this.configFile, [...common, ...kernel, ...lines, ...socket, ''].join('\n'));
   }
 
   /** Writes the whitelist. */
