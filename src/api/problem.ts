@@ -12,6 +12,7 @@ export const problems = {
   'expire-invalid': 400,
   'query-invalid': 400,
   'id-invalid': 400,
+  'cursor-invalid': 400,
   'not-owner': 403,
   'not-applied': 409,
   'whitelist-conflict': 400,

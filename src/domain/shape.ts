@@ -31,6 +31,13 @@ export function specOf(shape: Shape, prefix: Prefix): RuleSpec {
     : { action, chain, in: shape.in, out: shape.out, source: 'any', destination: prefix };
 }
 
+/** A shape that rules have, and how many. */
+export interface ShapeUse {
+  readonly id: number;
+  readonly shape: Shape;
+  readonly uses: number;
+}
+
 /** Shapes as plain values. */
 export interface ShapesState {
   readonly shapes: readonly (Shape | undefined)[];
@@ -91,6 +98,13 @@ export class Shapes {
     this.#ids.delete(shapeKey(this.at(id)));
     this.#shapes[id] = undefined;
     this.#free.push(id);
+  }
+
+  /** The shapes in use, in the order of their numbers. */
+  *inUse(): Generator<ShapeUse> {
+    for (const [id, shape] of this.#shapes.entries()) {
+      if (shape !== undefined) yield { id, shape, uses: this.#uses[id] ?? 0 };
+    }
   }
 
   state(): ShapesState {
