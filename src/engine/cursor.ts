@@ -26,12 +26,17 @@ export function parseCursor(text: string, sort: RuleSort): SortKey {
   }
   const key = cursor.key.map((number) => number ?? Number.POSITIVE_INFINITY);
   if (cursor.sort !== sort || key.length !== keyLengthOf(sort)) {
-    throw new RfwError('cursor-invalid', 'The cursor is of another order: ask with the sort that its page was asked with');
+    throw new RfwError(
+      'cursor-invalid',
+      'The cursor is of another order: ask with the sort that its page was asked with',
+    );
   }
   return key;
 }
 
-function read(text: string): { readonly version?: unknown; readonly sort?: unknown; readonly key?: unknown } | undefined {
+function read(
+  text: string,
+): { readonly version?: unknown; readonly sort?: unknown; readonly key?: unknown } | undefined {
   const bytes = Buffer.from(text, 'base64url');
   // What isn't of the alphabet would be skipped.
   if (bytes.toString('base64url') !== text) return undefined;

@@ -1,6 +1,6 @@
 import type { Rule } from '../domain/rule.ts';
 import { formatCursor, parseCursor } from './cursor.ts';
-import { countByShape, type RuleFilter, rowsHolding, rowTest } from './rule-filter.ts';
+import { countByShape, meansNothing, type RuleFilter, rowsHolding, rowTest } from './rule-filter.ts';
 import type { RuleSort } from './rule-order.ts';
 import type { RuleColumns, RuleSet } from './ruleset.ts';
 import { Selection } from './selection.ts';
@@ -89,6 +89,7 @@ async function eachMatch(
     const standing = rules();
     const { columns } = standing;
     const { specs, seqs } = columns;
+    if (meansNothing(columns, filter)) return;
     const test = rowTest(columns, filter);
     let row = isBackwards ? standing.rowFrom(place) - 1 : standing.rowFrom(place + 1);
     const end = isBackwards ? Math.max(-1, row - turn) : Math.min(specs.rows, row + turn);

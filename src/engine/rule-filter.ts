@@ -46,6 +46,13 @@ export function rowTest(columns: RuleColumns, filter: RuleFilter): RowTest {
   return others.reduce((before, test) => (row) => before(row) && test(row), first);
 }
 
+/** Whether it is known without a look at the rows that no rule is meant. */
+export function meansNothing({ specs, texts }: RuleColumns, filter: RuleFilter): boolean {
+  if (filter.origin !== undefined && texts.find(filter.origin) < 0) return true;
+  for (const { shape } of specs.shapes()) if (verdictOn(shape, filter) !== excluded) return false;
+  return true;
+}
+
 /** How many rules are meant, where the shapes alone tell. */
 export function countByShape({ specs }: RuleColumns, filter: RuleFilter): number | undefined {
   const { chain, action, ...others } = filter;

@@ -20,7 +20,10 @@ export interface RuleSetState {
  * place in the order. They hold until the rule set changes.
  */
 export interface RuleColumns {
-  readonly specs: Pick<SpecTable, 'rows' | 'size' | 'has' | 'spec' | 'shapeOf' | 'shape' | 'shapes' | 'findIn' | 'word'>;
+  readonly specs: Pick<
+    SpecTable,
+    'rows' | 'size' | 'has' | 'spec' | 'shapeOf' | 'shape' | 'shapes' | 'findIn' | 'word'
+  >;
   readonly seqs: Pick<Column<Float64Array>, 'get'>;
   /** Infinity for a rule that never ends. */
   readonly expiries: Pick<Column<Float64Array>, 'get'>;
