@@ -1,10 +1,12 @@
 import type { FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
+import type { Accounts } from '../api/access/authentication.ts';
 import { reasonOf } from '../domain/errors.ts';
 import { ruleKey } from '../domain/rule.ts';
 import { systemClock } from '../engine/clock.ts';
 import { Engine } from '../engine/engine.ts';
 import type { Store } from '../engine/store/store.ts';
+import { makeAccounts } from './accounts.ts';
 import { type ChosenBackend, chooseBackend, shortcomingsOf } from './backend.ts';
 import type { Config } from './config.ts';
 import { ControlSocket } from './control.ts';
@@ -13,6 +15,7 @@ import { Doors } from './doors.ts';
 import { logEmptied, logEvent } from './events.ts';
 import { flushRunning } from './flush.ts';
 import { Holders } from './holders.ts';
+import { DaemonServices } from './services.ts';
 import { loadSettings, protectionOf, type Settings } from './settings.ts';
 import { openStore, stateFolder } from './state.ts';
 
@@ -30,6 +33,7 @@ interface Parts {
   readonly chosen: ChosenBackend;
   readonly doors: Doors;
   readonly control: ControlSocket | undefined;
+  readonly accounts: Accounts;
   readonly engine: Engine;
   /** The settings in force, shared with the doors. */
   readonly held: { settings: Settings };
@@ -72,10 +76,17 @@ export class Daemon {
     const held = { settings };
     const ready = new Deferred<Engine>();
     const recorded = new Deferred<Holders>();
-    const doors = new Doors({
+    const accounts = await makeAccounts(() => held.settings, ready.promise, log).catch(async (error) => {
+      chosen.backend.close();
+      await store.close();
+      throw error;
+    });
+    const doors: Doors = new Doors({
       settings: () => held.settings,
-      engine: ready.promise,
+      services: new DaemonServices({ engine: ready.promise, chosen, urls: () => doors.urls }),
       backend: chosen.capabilities.summary,
+      accounts,
+      onShortcoming: (message) => log.warn(message),
       onRefusal: (client, reason) => log.warn({ client }, `Refused: ${reason}`),
       onResponse: (request, status) => logRequest(log, request, status),
     });
@@ -83,7 +94,7 @@ export class Daemon {
       flushRunning(await ready.promise, await recorded.promise),
     );
     try {
-      await doors.open(settings, ready.promise);
+      await doors.open(settings, Promise.resolve());
       const onEvent = (event: Parameters<typeof logEvent>[1]): void => logEvent(log, event);
       const protection = protectionOf(settings);
       const holders = await Holders.record(chosen.backend, store, settings.config, systemClock.bootId);
@@ -94,11 +105,13 @@ export class Daemon {
       // While both are filled nothing is answered: what is deleted now would still be in the former one.
       await emptyFormer(log, holders, engine.size);
       ready.resolve(engine);
-      return new Daemon({ log, store, chosen, doors, control, engine, held, load });
+      return new Daemon({ log, store, chosen, doors, control, engine, held, accounts, load });
     } catch (error) {
       ready.reject(error);
       recorded.reject(error);
+      accounts.logins.release();
       await doors.close();
+      await accounts.tokens.close();
       await control?.close();
       chosen.backend.close();
       await store.close();
@@ -153,8 +166,10 @@ export class Daemon {
 
   /** Stops accepting, finishes what was accepted, and leaves the rules enforced. */
   async stop(): Promise<void> {
-    const { doors, control, engine, chosen, store } = this.#parts;
+    const { doors, control, accounts, engine, chosen, store } = this.#parts;
+    accounts.logins.release();
     await doors.close();
+    await accounts.tokens.close();
     await control?.close();
     const snapshot = await engine.stop();
     chosen.backend.close();
@@ -187,7 +202,14 @@ async function openControl(
 
 function logRequest(log: Logger, request: FastifyRequest, status: number): void {
   log.debug(
-    { client: request.ip, principal: request.principal, method: request.method, url: request.url, status },
+    {
+      id: request.id,
+      client: request.ip,
+      principal: request.principal.name,
+      method: request.method,
+      url: request.url,
+      status,
+    },
     'Request',
   );
 }

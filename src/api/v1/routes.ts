@@ -1,0 +1,7 @@
+import { documentRoutes } from './documents.ts';
+import { live, ready } from './health.ts';
+import type { Route } from './route.ts';
+import { status } from './status.ts';
+
+/** All routes of /v1, in the order of the documentation. */
+export const routes: readonly Route[] = [status, live, ready, ...documentRoutes(() => routes)];
