@@ -33,6 +33,11 @@ export interface Decided {
   readonly results: readonly Result[];
 }
 
+/** The error of whoever asks for something while the engine stops. */
+export function stoppingError(): RfwError {
+  return new RfwError('stopping', 'rfw is stopping: try again in a moment');
+}
+
 export function rejectAll(batch: readonly Pending[], error: unknown): void {
   for (const pending of batch) pending.reject(asRfwError(error));
 }

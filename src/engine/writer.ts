@@ -9,8 +9,10 @@ import { changesOf, eventsOf, type WriterEvent } from './events.ts';
 import { type Entry, Journal } from './journal.ts';
 import { type Decided, type Group, halves, isRefusal, type Pending, partsOf, rejectAll } from './pending.ts';
 import { degradedError } from './reconcile.ts';
+import type { RuleStep } from './rule-step.ts';
 import { Standing, type StandingOptions } from './standing.ts';
 import type { DocumentWrite, Mutation, Store, StoredState } from './store/store.ts';
+import { isGone } from './undo.ts';
 
 const nothing = { add: [], remove: [] };
 const noChange: Change = { add: [], remove: [], refresh: [], renew: [] };
@@ -165,6 +167,24 @@ export class Writer {
     let seq = this.#seq;
     const circumstances = this.#circumstances(() => ++seq);
     return decideAll(new Draft(this.standing.rules), commands, atomic, circumstances);
+  }
+
+  /** Takes a change of rules back. @throws RfwError when not all of it could be; it can be tried again */
+  async revert(steps: readonly RuleStep[]): Promise<void> {
+    const commands = steps
+      .filter(({ after }) => after !== undefined)
+      .map((step) => ({ kind: 'revert', step }) as const);
+    const results = await new Promise<readonly Result[]>((resolve, reject) => {
+      void this.write([{ commands, atomic: false, resolve, reject }]);
+    });
+    const failure = results.find((result) => result instanceof RfwError);
+    if (failure !== undefined) throw failure;
+    await this.standing.reinsert(steps.flatMap((step) => (isGone(step) ? (step.before ?? []) : [])));
+  }
+
+  /** Stores, beside nothing. @throws RfwError `store-failed` */
+  async record(entry: Entry): Promise<void> {
+    await this.#journal.append([], entry);
   }
 
   #circumstances(nextSeq: () => number): Circumstances {

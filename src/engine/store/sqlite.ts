@@ -39,6 +39,8 @@ export class SqliteStore implements Store {
   /** A second connection, which doesn't wait for the disk: what it writes has to survive the process, not the machine. */
   readonly #notes: DatabaseSyncInstance;
   readonly #changes: ChangeLog;
+  /** The highest place in the order that is on disk. */
+  #lastSeq: number;
   readonly #statements = new Map<string, StatementSyncInstance>();
 
   /**
@@ -62,6 +64,7 @@ export class SqliteStore implements Store {
       if ((statSync(this.#file).mode & 0o777) !== 0o600) chmodSync(this.#file, 0o600);
       migrate(this.#db);
       this.#changes = new ChangeLog(this.#db);
+      this.#lastSeq = this.#readMeta<number>('last_seq') ?? 0;
       this.#notes = open(this.#file, 'NORMAL');
     } catch (error) {
       this.#lock.close();
@@ -71,7 +74,6 @@ export class SqliteStore implements Store {
 
   async load(): Promise<StoredState> {
     try {
-      const lastSeq = this.#readMeta<number>('last_seq') ?? 0;
       const intended = this.#prepareRows('SELECT removed, * FROM intended').all() as Row[];
       const guards = this.#prepareRows('SELECT guard FROM intended_guards').all() as Row[];
       const noted = (removed: 0 | 1) => intended.filter(([was]) => was === removed).map((row) => readSpec(row, 1));
@@ -84,7 +86,7 @@ export class SqliteStore implements Store {
           removed: noted(1),
           guards: guards.map(([guard]) => readGuard(JSON.parse(String(guard)))),
         },
-        lastSeq,
+        lastSeq: this.#lastSeq,
         lastChange: this.#changes.last,
         clock: this.#readMeta<ClockReading>('clock'),
         snapshot: readSnapshot(this.#folder, this.#found, this.#program),
@@ -125,11 +127,12 @@ export class SqliteStore implements Store {
   }
 
   async append(mutations: readonly Mutation[], beside: Beside = {}): Promise<void> {
+    let written = 0;
     transaction(this.#db, 'Could not store the change', () => {
       this.#prepare('DELETE FROM intended').run();
       this.#prepare('DELETE FROM intended_guards').run();
       this.#keep(beside);
-      let lastSeq = 0;
+      let lastSeq = this.#lastSeq;
       for (const { kind, rule } of mutations) {
         if (kind === 'delete') {
           this.#prepare('DELETE FROM rules WHERE seq = ?').run(rule.seq);
@@ -141,8 +144,10 @@ export class SqliteStore implements Store {
           update.run(rule.expiresAt, rule.comment, rule.seq);
         }
       }
-      if (lastSeq > 0) this.#writeMeta('last_seq', lastSeq);
+      if (lastSeq > this.#lastSeq) this.#writeMeta('last_seq', lastSeq);
+      written = lastSeq;
     });
+    this.#lastSeq = written;
   }
 
   async clear(beside: Beside = {}): Promise<void> {

@@ -136,6 +136,15 @@ export function storeConformance(name: string, makeDisk: () => Promise<Disk>): v
       expect(await reopened()).toMatchObject({ rules: [rule(1, '10.0.0.1')], guard, lastSeq: 1 });
     });
 
+    it('never gives out a place in the order again, also after a rule came back to an earlier one', async () => {
+      await store.append([insert(rule(7, '10.0.0.7')), insert(rule(8, '10.0.0.8'))]);
+      await store.append([remove(rule(7, '10.0.0.7'))]);
+      await store.append([insert(rule(7, '10.0.0.7'))]);
+      expect((await reopened()).lastSeq).toBe(8);
+      await store.append([insert(rule(5, '10.0.0.5'))]);
+      expect(await reopened()).toMatchObject({ lastSeq: 8, rules: [{ seq: 5 }, { seq: 7 }, { seq: 8 }] });
+    });
+
     it('keeps recorded changes in their order, beside what else is in the transaction', async () => {
       const by = 'rfw';
       const change = (number: number, recorded: RecordedChange) => ({ number, at: 1000 * number, change: recorded });
