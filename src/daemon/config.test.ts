@@ -124,7 +124,6 @@ describe('loadConfig', () => {
 
   it.each([
     [
-<<<<<<< HEAD
       [...outward, 'outward.server.clientroles = CN=x: admin'],
       'FILE, line 8: outward.server.clientroles needs outward.server.clientca, the authority of the certificates',
     ],
@@ -144,12 +143,10 @@ describe('loadConfig', () => {
     ]),
     [[...local, 'auth.block = 0'], /^FILE, line 4: auth\.block = 0: it must be longer than 0/],
     [[...local, 'auth.block = x'], /^FILE, line 4: auth\.block = x: Incorrect duration/],
-    [[...local, 'locl.server'], /^FILE, line 4: unknown key locl\.server\. Allowed: outward\.server, .*, state\.dir$/],
-=======
+    [
       [...local, 'locl.server'],
       /^FILE, line 4: unknown key locl\.server\. Allowed: outward\.server, .*, audit\.limit$/,
     ],
->>>>>>> main
     [
       ['local.server = yes'],
       'FILE, line 2: local.server is a flag. Allowed: the key alone on its line turns it on; remove the line to turn it off',
@@ -199,13 +196,6 @@ describe('loadConfig', () => {
     [[...local, 'nftables.counters'], 'FILE, line 4: nftables.counters needs a value: nftables.counters = …'],
     [[...local, 'reject.tcp.reset = on'], /^FILE, line 4: reject\.tcp\.reset is a flag\. Allowed: /],
     [[...local, 'state.dir ='], 'FILE, line 4: state.dir = : it must not be empty'],
-<<<<<<< HEAD
-    [
-      ['whitelist.file = white.list'],
-      'FILE: no server is on. Allowed: outward.server, local.server, socket.path, or several',
-    ],
-    [[], 'FILE: no server is on. Allowed: outward.server, local.server, socket.path, or several'],
-=======
     [[...local, 'audit.keep = 3w'], /^FILE, line 4: audit\.keep = 3w: Incorrect duration "3w"/],
     [[...local, 'audit.keep'], 'FILE, line 4: audit.keep needs a value: audit.keep = …'],
     [
@@ -214,9 +204,11 @@ describe('loadConfig', () => {
     ],
     [[...local, 'audit.limit = 1e6'], /^FILE, line 4: audit\.limit = 1e6: it must be a number/],
     [[...local, 'audit.limit ='], /^FILE, line 4: audit\.limit = : it must be a number/],
-    [['whitelist.file = white.list'], 'FILE: no server is on. Allowed: outward.server, local.server, or both'],
-    [[], 'FILE: no server is on. Allowed: outward.server, local.server, or both'],
->>>>>>> main
+    [
+      ['whitelist.file = white.list'],
+      'FILE: no server is on. Allowed: outward.server, local.server, socket.path, or several',
+    ],
+    [[], 'FILE: no server is on. Allowed: outward.server, local.server, socket.path, or several'],
     [['[server]'], 'FILE, line 2: unknown section [server]. Allowed: [config]'],
   ])('refuses %j', (lines, message) => {
     const refusal = refusalOf(complete(), lines);

@@ -1,7 +1,7 @@
-import { type Backend, everyState, type Repair, type RuleState, type Total } from '../backends/backend.ts';
+import type { Backend, Repair } from '../backends/backend.ts';
 import { chunksOf } from '../domain/chunks.ts';
 import { asRfwError, RfwError } from '../domain/errors.ts';
-import { type Chain, type Rule, type RuleSpec, ruleKey } from '../domain/rule.ts';
+import { type Rule, type RuleSpec, ruleKey } from '../domain/rule.ts';
 import { Additions } from './additions.ts';
 import type { ChangePage } from './changes.ts';
 import type { Clock } from './clock.ts';
@@ -13,7 +13,7 @@ import { ExpiryQueue } from './expiry.ts';
 import { type Group, type Pending, type Recording, rejectAll, stoppingError } from './pending.ts';
 import type { Flushed } from './plan.ts';
 import { WorkQueue } from './queue.ts';
-import { SharedRead } from './shared-read.ts';
+import { Reader } from './reader.ts';
 import { Signal } from './signal.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { Store } from './store/store.ts';
@@ -52,9 +52,9 @@ export class Engine {
   readonly #time: Timekeeper;
   readonly #queue = new WorkQueue<Pending>((batch) => this.#work(batch), batchLimit, weightOf);
   readonly #drift = new DriftWatch(() => this.#mend());
-  readonly #backend: Backend;
   readonly #store: Store;
-  readonly #reads: SharedRead<RuleState[]>;
+  /** Answers questions about the rules. */
+  readonly reader: Reader;
   /** Whoever wants to know when changes have been recorded. */
   readonly recorded = new Signal();
   /** Changes that are undone unless they are confirmed. */
@@ -65,9 +65,8 @@ export class Engine {
   #stopping = false;
 
   private constructor(options: EngineOptions, additions: Additions) {
-    this.#backend = options.backend;
     this.#store = options.store;
-    this.#reads = new SharedRead(() => everyState(options.backend.read(this.#writer.standing.rules.newestFirst())));
+    this.reader = new Reader(options.backend, () => this.#writer.standing.rules);
     this.#onEvent = options.onEvent;
     const expiries = new ExpiryQueue();
     this.#writer = new Writer({
@@ -149,24 +148,6 @@ export class Engine {
   /** How often somebody else's changes of rfw's rules were repaired since the start. */
   get drifts(): number {
     return this.#drifts;
-  }
-
-  /**
-   * The rules in the kernel, of one chain or of all, with their counters, some at a time.
-   * @throws RfwError `kernel-refused`, `kernel-unavailable`
-   */
-  async *list(chain?: Chain): AsyncGenerator<readonly RuleState[]> {
-    if (this.#backend.marksItsOwn) {
-      yield* this.#backend.read(this.#writer.standing.rules.newestFirst(chain));
-      return;
-    }
-    const states = await this.#reads.next();
-    yield chain === undefined ? states : states.filter(({ spec }) => spec.chain === chain);
-  }
-
-  /** What rules have met so far, by chain and action. @throws RfwError as `list` */
-  totals(): Promise<readonly Total[]> {
-    return this.#backend.totals();
   }
 
   /**

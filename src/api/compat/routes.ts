@@ -67,7 +67,7 @@ async function answer(request: FastifyRequest, reply: FastifyReply, options: Com
   }
   if (resource.kind === 'usage') {
     // The page says how to use rfw, also while the kernel can't be asked.
-    const totals = await options.engine.totals().catch(() => []);
+    const totals = await options.engine.reader.totals().catch(() => []);
     return void (await reply.type('text/plain; charset=utf-8').send(usage(options.facts, totals)));
   }
   if (resource.kind === 'list') {
@@ -105,7 +105,7 @@ const fewRules = 1000;
 
 /** Answers page by page: a million rules are some 200 MB of text, which never are in memory as a whole. */
 async function list(reply: FastifyReply, { chain }: { chain?: RuleSpec['chain'] }, engine: Engine): Promise<void> {
-  const pages = engine.list(chain);
+  const pages = engine.reader.list(chain);
   const first: RuleState[] = [];
   for (let next = await pages.next(); !next.done; next = await pages.next()) {
     first.push(...next.value);
