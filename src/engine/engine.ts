@@ -66,7 +66,6 @@ export class Engine {
 
   private constructor(options: EngineOptions, additions: Additions) {
     this.#store = options.store;
-    this.reader = new Reader(options.backend, () => this.#writer.standing.rules);
     this.#onEvent = options.onEvent;
     const expiries = new ExpiryQueue();
     this.#writer = new Writer({
@@ -76,6 +75,7 @@ export class Engine {
       onEvent: (event) => this.#tell(event),
       onRecorded: () => this.recorded.tell(),
     });
+    this.reader = new Reader(options.backend, this.#writer.standing);
     this.confirmations = new Confirmations({
       store: options.store,
       clock: options.clock,

@@ -1,5 +1,7 @@
 import { type Backend, everyState, type RuleState, type Total } from '../backends/backend.ts';
 import { type Chain, type Rule, type RuleKey, type RuleSpec, ruleKey } from '../domain/rule.ts';
+import type { Protection } from './decide.ts';
+import { type Explanation, explain, type PacketQuestion } from './explanation.ts';
 import { findRules, type RulePage, type RuleQuery } from './query.ts';
 import type { RuleSet } from './ruleset.ts';
 import { SharedRead } from './shared-read.ts';
@@ -21,18 +23,23 @@ export interface CountedPage extends Omit<RulePage, 'rules'> {
   readonly rules: readonly CountedRule[];
 }
 
+/** What stands at the moment. */
+interface ReadableStanding {
+  readonly rules: RuleSet;
+  readonly protection: Protection;
+}
+
 /** Answers questions about the rules that stand. It changes nothing, and waits for no change. */
 export class Reader {
   readonly #backend: Backend;
-  readonly #rules: () => RuleSet;
+  readonly #standing: ReadableStanding;
   /** Where the kernel can only be read as a whole. */
   readonly #whole: SharedRead<RuleState[]>;
 
-  /** @param rules those that stand when it is called */
-  constructor(backend: Backend, rules: () => RuleSet) {
+  constructor(backend: Backend, standing: ReadableStanding) {
     this.#backend = backend;
-    this.#rules = rules;
-    this.#whole = new SharedRead(() => everyState(backend.read(rules().newestFirst())));
+    this.#standing = standing;
+    this.#whole = new SharedRead(() => everyState(backend.read(standing.rules.newestFirst())));
   }
 
   /**
@@ -41,7 +48,7 @@ export class Reader {
    */
   async *list(chain?: Chain): AsyncGenerator<readonly RuleState[]> {
     if (this.#backend.marksItsOwn) {
-      yield* this.#backend.read(this.#rules().newestFirst(chain));
+      yield* this.#backend.read(this.#standing.rules.newestFirst(chain));
       return;
     }
     const states = await this.#whole.next();
@@ -59,14 +66,19 @@ export class Reader {
    * @throws RfwError `cursor-invalid`
    */
   async find(query: RuleQuery, counted: boolean): Promise<CountedPage> {
-    const page = await findRules(this.#rules, query);
+    const page = await findRules(() => this.#standing.rules, query);
     return { ...page, rules: counted ? await this.#count(page.rules) : page.rules.map(uncounted) };
   }
 
   /** The rule of this tuple, if there is one. */
   async rule(spec: RuleSpec): Promise<CountedRule | undefined> {
-    const rule = this.#rules().get(spec);
+    const rule = this.#standing.rules.get(spec);
     return rule === undefined ? undefined : (await this.#count([rule]))[0];
+  }
+
+  /** What becomes of a packet, and why. */
+  explain(question: PacketQuestion): Explanation {
+    return explain(this.#standing.rules, this.#standing.protection, question);
   }
 
   async #count(rules: readonly Rule[]): Promise<CountedRule[]> {
