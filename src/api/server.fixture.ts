@@ -183,6 +183,7 @@ function servicesOf(settings: Settings, engine: Engine): Services {
     version: exampleStatus.version,
     engine,
     condition: () => settings.condition,
+    metrics: async () => '# TYPE rfw_rules gauge\n',
     status: () => ({ ...exampleStatus, rules: engine.size }),
   };
 }

@@ -11,6 +11,10 @@ import { isV1, longestUrl, RequestError, sendError } from './errors.ts';
 import { codeOfStatus } from './problem.ts';
 
 declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** What all requests to a route have in common, for the metrics: its path with names in the place of values. */
+    template?: string;
+  }
   interface FastifyRequest {
     /** Who asks, as the door found out. */
     principal: Principal;

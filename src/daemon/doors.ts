@@ -1,5 +1,5 @@
 import type { Server as HttpsServer } from 'node:https';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Accounts } from '../api/access/authentication.ts';
 import { type CompatOptions, compatRoutes } from '../api/compat/routes.ts';
 import type { ServerFacts } from '../api/compat/usage.ts';
@@ -32,7 +32,7 @@ export interface DoorsOptions {
   /** Who may do what. */
   readonly accounts: Accounts;
   readonly onRefusal: OnRefusal;
-  readonly onResponse: (request: FastifyRequest, status: number) => void;
+  readonly onResponse: (request: FastifyRequest, reply: FastifyReply) => void;
   /** Told of what the daemon does without. */
   readonly onShortcoming: (message: string) => void;
 }
@@ -136,7 +136,7 @@ export class Doors {
     server.addHook('onRequest', async (_request, reply) => {
       await inForce.catch((error) => sendError(reply, 'starting', reasonOf(error)));
     });
-    server.addHook('onResponse', async (request, reply) => onResponse(request, reply.statusCode));
+    server.addHook('onResponse', async (request, reply) => onResponse(request, reply));
     if (place.kind === 'outward') guardOutward(server, () => outwardPolicy(current()), accounts, onRefusal);
     else if (place.kind === 'local') guardLocal(server, () => localPolicy(current(), place.port), accounts, onRefusal);
     else guardSocket(server, accounts, onRefusal);

@@ -1,7 +1,11 @@
+import { X509Certificate } from 'node:crypto';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { TlsFiles } from '../api/server.ts';
 import type { Status } from '../api/v1/schemas.ts';
 import type { Condition, Services } from '../api/v1/services.ts';
 import { RfwError, reasonOf } from '../domain/errors.ts';
 import type { Engine } from '../engine/engine.ts';
+import { type AnsweredRequest, Metrics } from '../metrics/metrics.ts';
 import type { ChosenBackend } from './backend.ts';
 import { version } from './version.ts';
 
@@ -9,6 +13,8 @@ interface ServicesOptions {
   /** Settles when the start is over. */
   readonly engine: Promise<Engine>;
   readonly chosen: ChosenBackend;
+  /** The certificate of the outward server. */
+  readonly tls: () => TlsFiles | undefined;
   /** Where the daemon listens. */
   readonly urls: () => readonly string[];
 }
@@ -17,6 +23,8 @@ interface ServicesOptions {
 export class DaemonServices implements Services {
   readonly version = version;
   readonly started: Promise<unknown>;
+  /** What is counted and timed. */
+  readonly figures: Metrics;
   readonly #options: ServicesOptions;
   readonly #startedAt = Date.now();
   readonly #since = performance.now();
@@ -24,6 +32,13 @@ export class DaemonServices implements Services {
 
   constructor(options: ServicesOptions) {
     this.#options = options;
+    this.figures = new Metrics({
+      version,
+      backend: options.chosen.backend.name,
+      engine: () => this.#engine,
+      listEntries: () => new Map(),
+      certificateExpiry: () => expiryOf(options.tls()),
+    });
     this.started = options.engine.then(
       (engine) => {
         this.#engine = engine;
@@ -47,6 +62,10 @@ export class DaemonServices implements Services {
     return { state: this.#engine === undefined ? 'starting' : 'ready' };
   }
 
+  metrics(): Promise<string> {
+    return this.figures.text();
+  }
+
   status(): Status {
     const { engine } = this;
     const { backend, capabilities } = this.#options.chosen;
@@ -67,4 +86,20 @@ export class DaemonServices implements Services {
       urls: [...this.#options.urls()],
     };
   }
+}
+
+/** When a certificate ends, in seconds since the epoch. */
+function expiryOf(tls: TlsFiles | undefined): number | undefined {
+  return tls && Date.parse(new X509Certificate(tls.cert).validTo) / 1000;
+}
+
+/** A request that was answered, as the metrics count it. */
+export function answeredRequest(request: FastifyRequest, reply: FastifyReply): AnsweredRequest {
+  return {
+    method: request.method,
+    route: request.routeOptions.config.template ?? 'none',
+    status: reply.statusCode,
+    seconds: reply.elapsedTime / 1000,
+    refusal: request.refusal,
+  };
 }

@@ -30,6 +30,19 @@ export interface AuditRecord extends AuditEntry {
   readonly hash: string;
 }
 
+/** Which entries are asked for. */
+export interface AuditQuery {
+  /** Only entries with a smaller number: the last one of the page before. */
+  readonly before?: number | undefined;
+  readonly principal?: string | undefined;
+  readonly operation?: string | undefined;
+  /** From this instant on, in milliseconds since the epoch. */
+  readonly since?: number | undefined;
+  /** Before this instant. */
+  readonly until?: number | undefined;
+  readonly limit: number;
+}
+
 /** A place in the chain: the entry of that number has that hash. */
 export interface Mark {
   readonly number: number;

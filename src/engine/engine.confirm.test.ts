@@ -171,7 +171,7 @@ describe('the whitelist', () => {
     expect(await host.engine.whitelisting.remove('10.0.0.0/24', 'test', nothing)).toBe(true);
     expect(await host.engine.whitelisting.remove('10.0.0.0/24', 'test', nothing)).toBe(false);
     expect(await host.put('10.0.0.9')).toBe('created');
-    const { changes } = await host.engine.changes(0, 100);
+    const { changes } = await host.engine.history.changes(0, 100);
     expect(changes.map(({ change }) => change.kind)).toEqual([
       ...['created', 'created', 'displaced', 'whitelist-added', 'whitelist-removed', 'created'],
     ]);

@@ -1,9 +1,8 @@
-import type { Backend, Repair } from '../backends/backend.ts';
+import type { Backend, Repair, Total } from '../backends/backend.ts';
 import { chunksOf } from '../domain/chunks.ts';
 import { asRfwError, RfwError } from '../domain/errors.ts';
 import { type Rule, type RuleSpec, ruleKey } from '../domain/rule.ts';
 import { Additions } from './additions.ts';
-import type { ChangePage } from './changes.ts';
 import type { Clock } from './clock.ts';
 import { Confirmations, type ConfirmRequest } from './confirmations.ts';
 import type { AskedCommand, Protection, Result, RuleOutcome } from './decide.ts';
@@ -14,6 +13,7 @@ import { type Group, type Pending, type Recording, rejectAll, stoppingError } fr
 import type { Flushed } from './plan.ts';
 import { WorkQueue } from './queue.ts';
 import { Reader } from './reader.ts';
+import type { RuleCount } from './ruleset.ts';
 import { Signal } from './signal.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { Store } from './store/store.ts';
@@ -52,7 +52,9 @@ export class Engine {
   readonly #time: Timekeeper;
   readonly #queue = new WorkQueue<Pending>((batch) => this.#work(batch), batchLimit, weightOf);
   readonly #drift = new DriftWatch(() => this.#mend());
-  readonly #store: Store;
+  readonly #backend: Backend;
+  /** What was recorded so far. */
+  readonly history: Pick<Store, 'changes' | 'audit' | 'documents'>;
   /** Answers questions about the rules. */
   readonly reader: Reader;
   /** Whoever wants to know when changes have been recorded. */
@@ -65,7 +67,8 @@ export class Engine {
   #stopping = false;
 
   private constructor(options: EngineOptions, additions: Additions) {
-    this.#store = options.store;
+    this.#backend = options.backend;
+    this.history = options.store;
     this.#onEvent = options.onEvent;
     const expiries = new ExpiryQueue();
     this.#writer = new Writer({
@@ -125,6 +128,16 @@ export class Engine {
     return this.#writer.standing.rules.size;
   }
 
+  /** How many rules each action has in each chain. */
+  counts(): readonly RuleCount[] {
+    return this.#writer.standing.rules.counts();
+  }
+
+  /** What rules have met so far, by chain and action. @throws RfwError `kernel-refused`, `kernel-unavailable` */
+  totals(): Promise<readonly Total[]> {
+    return this.#backend.totals();
+  }
+
   /** Why the kernel doesn't hold what it should; undefined when it does. */
   get degraded(): string | undefined {
     return this.#writer.degraded;
@@ -133,11 +146,6 @@ export class Engine {
   /** The number of the last recorded change; 0 when there never was one. */
   get lastChange(): number {
     return this.#writer.lastChange;
-  }
-
-  /** At most so many of the recorded changes after the one with this number. @throws RfwError `store-failed` */
-  changes(after: number, limit: number): Promise<ChangePage> {
-    return this.#store.changes(after, limit);
   }
 
   /** How many requests wait. */

@@ -1,10 +1,12 @@
 import { asRfwError, RfwError } from '../domain/errors.ts';
+import type { AuditEntry } from './audit.ts';
 import type { Result, RuleCommand } from './decide.ts';
 import type { DocumentWrite } from './store/store.ts';
 
 /** What is stored in one transaction with what a request has changed. */
 export interface Recording {
   readonly documents?: readonly DocumentWrite[];
+  readonly audit?: readonly AuditEntry[];
 }
 
 /** Commands that belong together. */

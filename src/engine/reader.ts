@@ -1,4 +1,4 @@
-import { type Backend, everyState, type RuleState, type Total } from '../backends/backend.ts';
+import { type Backend, everyState, type RuleState } from '../backends/backend.ts';
 import { type Chain, type Rule, type RuleKey, type RuleSpec, ruleKey } from '../domain/rule.ts';
 import type { Protection } from './decide.ts';
 import { type Explanation, explain, type PacketQuestion } from './explanation.ts';
@@ -53,11 +53,6 @@ export class Reader {
     }
     const states = await this.#whole.next();
     yield chain === undefined ? states : states.filter(({ spec }) => spec.chain === chain);
-  }
-
-  /** What rules have met so far, by chain and action. @throws RfwError as `list` */
-  totals(): Promise<readonly Total[]> {
-    return this.#backend.totals();
   }
 
   /**

@@ -109,12 +109,13 @@ export class Whitelisting {
     const entryOf = (displaced: readonly Rule[]): Entry => {
       const undo: Undo = { rules: displaced.map((rule) => ({ before: rule })), whitelist: before };
       const recording = recordingOf(displaced);
-      const { documents = [] } = confirm === undefined ? recording : this.#confirmations.with(recording, confirm, undo);
+      const { documents = [], ...rest } =
+        confirm === undefined ? recording : this.#confirmations.with(recording, confirm, undo);
       const changes = texts.map((entry): RecordedChange => {
         const kind = next.get(entry) === undefined ? 'whitelist-removed' : 'whitelist-added';
         return { kind, entry, by };
       });
-      return { documents: [...texts.map((text) => next.document(text)), ...documents], changes };
+      return { ...rest, documents: [...texts.map((text) => next.document(text)), ...documents], changes };
     };
     const displaced = await this.#standing.protect(next.protect(this.#base), entryOf);
     this.#additions = next;

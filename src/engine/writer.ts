@@ -1,6 +1,7 @@
 import { type Backend, type Change, hasRepaired, isEmpty, nothingRepaired } from '../backends/backend.ts';
 import { RfwError } from '../domain/errors.ts';
 import type { Rule } from '../domain/rule.ts';
+import type { AuditEntry } from './audit.ts';
 import type { RecordedChange } from './changes.ts';
 import type { Clock } from './clock.ts';
 import { type Circumstances, decideAll, type Result } from './decide.ts';
@@ -202,7 +203,7 @@ export class Writer {
   }
 
   async #append(mutations: readonly Mutation[], entry: Entry): Promise<void> {
-    if (mutations.length === 0 && entry.documents?.length === 0) return;
+    if (mutations.length === 0 && entry.documents?.length === 0 && entry.audit?.length === 0) return;
     await this.#journal.append(mutations, entry);
     this.standing.commit(mutations);
   }
@@ -264,12 +265,15 @@ export class Writer {
 /** What is recorded of commands that have been decided. */
 function entryOf(decided: readonly Decided[]): Entry {
   const documents: DocumentWrite[] = [];
+  const audit: AuditEntry[] = [];
   const changes: RecordedChange[] = [];
   for (const { pending, results } of decided) {
     for (const change of changesOf(pending.commands, results)) changes.push(change);
-    for (const document of pending.record?.(results).documents ?? []) documents.push(document);
+    const recording = pending.record?.(results);
+    for (const document of recording?.documents ?? []) documents.push(document);
+    for (const entry of recording?.audit ?? []) audit.push(entry);
   }
-  return { changes, documents };
+  return { changes, documents, audit };
 }
 
 function isError(result: Result): boolean {

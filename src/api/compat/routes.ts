@@ -31,7 +31,7 @@ export function compatRoutes(
 ): void {
   server.register(async (scope) => {
     ignoreBodies(scope);
-    scope.all('*', async (request, reply) => {
+    scope.all('*', { config: { template: 'compat' } }, async (request, reply) => {
       try {
         await answer(request, reply, await options(request));
       } catch (error) {
@@ -67,7 +67,7 @@ async function answer(request: FastifyRequest, reply: FastifyReply, options: Com
   }
   if (resource.kind === 'usage') {
     // The page says how to use rfw, also while the kernel can't be asked.
-    const totals = await options.engine.reader.totals().catch(() => []);
+    const totals = await options.engine.totals().catch(() => []);
     return void (await reply.type('text/plain; charset=utf-8').send(usage(options.facts, totals)));
   }
   if (resource.kind === 'list') {

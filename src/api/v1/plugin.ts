@@ -38,6 +38,7 @@ function serve(scope: FastifyInstance, route: Route, services: Services): void {
   scope.route({
     method: route.method === 'GET' ? ['GET', 'HEAD'] : route.method,
     url: routerPath(route.path),
+    config: { template: route.path },
     // Before any of the body is read.
     onRequest: async ({ principal }) => {
       if (route.scope !== 'public') requireScope(principal, route.scope);
@@ -117,7 +118,8 @@ function refuseAll(
   refuse: (request: FastifyRequest, reply: FastifyReply) => Promise<void>,
 ): void {
   const method = methods.filter((name) => scope.supportedMethods.includes(name));
-  scope.route({ method, url, onRequest: refuse, handler: refuse });
+  const template = url.replace(/:(\w+)/g, '{$1}');
+  scope.route({ method, url, config: { template }, onRequest: refuse, handler: refuse });
 }
 
 /** A path as the router writes it: `/v1/rules/:id`. */

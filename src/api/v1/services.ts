@@ -16,4 +16,6 @@ export interface Services {
   /** What the routes change and read. Only once the daemon has started. */
   readonly engine: Engine;
   status(): Status;
+  /** The metrics in the text format of Prometheus. */
+  metrics(): Promise<string>;
 }

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { DatabaseSync, type DatabaseSyncInstance } from '@photostructure/sqlite';
 import { onTestFinished } from 'vitest';
 import { auditEntry } from '../audit.fixture.ts';
-import type { AuditEntry, Mark } from '../audit.ts';
-import { type AuditQuery, AuditTable, auditSchema, type Retention } from './audit-table.ts';
+import type { AuditEntry, AuditQuery, Mark } from '../audit.ts';
+import { AuditTable, auditSchema, type Retention } from './audit-table.ts';
 import { open, transaction } from './database.ts';
 import { temporaryFolder } from './sqlite.fixture.ts';
 

@@ -2,6 +2,7 @@ import type { DatabaseSyncInstance, StatementSyncInstance } from '@photostructur
 import { RfwError, reasonOf } from '../../domain/errors.ts';
 import {
   type AuditEntry,
+  type AuditQuery,
   type AuditRecord,
   chainHash,
   entryText,
@@ -51,19 +52,6 @@ export interface Retention {
   /** Seconds; 0 is for ever. */
   readonly keep: number;
   /** How many at most; 0 is any number. */
-  readonly limit: number;
-}
-
-/** Which entries are asked for. */
-export interface AuditQuery {
-  /** Only entries with a smaller number: the last one of the page before. */
-  readonly before?: number | undefined;
-  readonly principal?: string | undefined;
-  readonly operation?: string | undefined;
-  /** From this instant on, in milliseconds since the epoch. */
-  readonly since?: number | undefined;
-  /** Before this instant. */
-  readonly until?: number | undefined;
   readonly limit: number;
 }
 
