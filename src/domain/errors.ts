@@ -16,6 +16,8 @@ export type ErrorCode =
   | 'cursor-invalid'
   | 'not-owner'
   | 'not-applied'
+  | 'key-reused'
+  | 'same-connection'
   | 'whitelist-conflict'
   | 'token-invalid'
   | 'unauthenticated'
