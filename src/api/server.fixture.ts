@@ -201,6 +201,7 @@ function servicesOf(settings: Settings, engine: Engine): Services {
     version: exampleStatus.version,
     engine,
     condition: () => settings.condition,
+    defaultExpire: () => settings.defaultExpire,
     answers: new Answers(),
     connections: new Connections(),
     metrics: async () => '# TYPE rfw_rules gauge\n',
