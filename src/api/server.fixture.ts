@@ -4,6 +4,8 @@ import { request as httpsRequest } from 'node:https';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { ConnectionOptions } from 'node:tls';
+import type { FastifyInstance } from 'fastify';
 import { MemoryBackend } from '../backends/memory.ts';
 import { generate } from '../certs/generation.ts';
 import { parseSubjectNames } from '../certs/subject.ts';
@@ -40,6 +42,8 @@ export interface Answer {
 export interface Question {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** The certificate that the client shows, and whatever else it wants of TLS. */
+  readonly tls?: ConnectionOptions;
 }
 
 /** Certificate and key of a server on 127.0.0.1, and the authority that a client trusts. */
@@ -52,6 +56,7 @@ export interface OpenServer {
   readonly port: number;
   readonly engine: Engine;
   readonly backend: MemoryBackend;
+  readonly server: FastifyInstance;
   readonly refusals: string[];
   /** The addresses that have failed to log in too often. */
   readonly tooMany: string[];
@@ -161,6 +166,7 @@ export async function openServer(more: Partial<Settings> = {}, tls?: Certificate
     port,
     engine,
     backend,
+    server,
     refusals,
     tooMany,
     tokens: accounts.tokens,
@@ -195,6 +201,7 @@ function servicesOf(settings: Settings, engine: Engine): Services {
     version: exampleStatus.version,
     engine,
     condition: () => settings.condition,
+    defaultExpire: () => settings.defaultExpire,
     answers: new Answers(),
     connections: new Connections(),
     metrics: async () => '# TYPE rfw_rules gauge\n',
@@ -227,7 +234,7 @@ export function send(
   to: { readonly port: number; readonly authority?: Buffer | undefined },
   method: string,
   path: string,
-  { headers = {}, body }: Question = {},
+  { headers = {}, body, tls }: Question = {},
 ): Promise<Answer> {
   // Node's client frames the body of a DELETE or GET only when it is told how.
   const framed = body === undefined || 'transfer-encoding' in headers;
@@ -239,7 +246,7 @@ export function send(
     const request =
       to.authority === undefined
         ? httpRequest(options)
-        : httpsRequest({ ...options, ca: to.authority, checkServerIdentity });
+        : httpsRequest({ ...options, ca: to.authority, checkServerIdentity, ...tls });
     request.on('error', reject);
     request.on('response', (response) => {
       let text = '';

@@ -161,10 +161,11 @@ function listener(tls: TlsFiles | undefined, handler: RequestListener): HttpServ
   return server;
 }
 
-/** The address of the client that a request came from. */
-export function clientAddress(request: FastifyRequest): Address {
+/** The address of the client that a request came from; undefined over a unix socket, and when it has hung up. */
+export function clientAddress(request: FastifyRequest): Address | undefined {
+  const { remoteAddress } = request.raw.socket;
   // A link-local address carries its zone, which is no part of the address.
-  return parseAddress((request.raw.socket.remoteAddress ?? '').replace(/%.*/, ''));
+  return remoteAddress === undefined ? undefined : parseAddress(remoteAddress.replace(/%.*/, ''));
 }
 
 /**

@@ -12,7 +12,7 @@ import { DaemonServices } from './services.ts';
 async function makeServices(engine: Promise<Engine>): Promise<DaemonServices> {
   const backend = new MemoryBackend();
   const chosen = { backend, capabilities: await backend.probe(), reason: 'a test' };
-  return new DaemonServices({ engine, chosen, urls: () => ['http://127.0.0.1:1'], tls: () => undefined });
+  return new DaemonServices({ engine, chosen, urls: () => ['http://127.0.0.1:1'], tls: () => undefined, defaultExpire: () => 0 });
 }
 
 it('knows when the engine has started, and tells of it', async () => {
