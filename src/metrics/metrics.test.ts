@@ -116,7 +116,7 @@ describe('the metrics', () => {
     metrics.happened({
       kind: 'drift',
       count: 1,
-      repair: { missing: [], moved: 1, removed: 0, guard: 0, rebuilt: false },
+      repair: { missing: [], moved: 1, removed: 0, guard: 0, lists: 0, rebuilt: false },
     });
     expect(await lines(metrics, 'rfw_rule_changes_total')).toEqual([
       'rfw_rule_changes_total{change="created"} 1001',
