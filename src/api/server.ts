@@ -177,10 +177,11 @@ function brokenStatus(error: ConnectionError): string {
   return line.length > longestUrl ? '414 URI Too Long' : '431 Request Header Fields Too Large';
 }
 
-/** The address of the client that a request came from. */
-export function clientAddress(request: FastifyRequest): Address {
+/** The address of the client that a request came from; undefined over a unix socket, and when it has hung up. */
+export function clientAddress(request: FastifyRequest): Address | undefined {
+  const { remoteAddress } = request.raw.socket;
   // A link-local address carries its zone, which is no part of the address.
-  return parseAddress((request.raw.socket.remoteAddress ?? '').replace(/%.*/, ''));
+  return remoteAddress === undefined ? undefined : parseAddress(remoteAddress.replace(/%.*/, ''));
 }
 
 /**

@@ -123,10 +123,10 @@ export class Doors {
       this.#open.set(keyOf(place), { place, server, socket: await listen(server, place) });
     } catch (error) {
       await server.close();
-      const message = `Could not listen on ${urlOf(place)}: ${reasonOf(error)}`;
-      if (!place.optional) throw new RfwError('config-invalid', message, { cause: error });
-      if (place.kind === 'socket') this.#options.onShortcoming(`${message}. socket.path sets another path, or off`);
-      else if (!isMissingAddress(error)) throw new RfwError('config-invalid', message, { cause: error });
+      const hint = place.kind === 'socket' ? '. socket.path sets another path, or off' : '';
+      const message = `Could not listen on ${urlOf(place)}: ${reasonOf(error)}${hint}`;
+      if (!isDispensable(place, error)) throw new RfwError('config-invalid', message, { cause: error });
+      if (place.kind === 'socket') this.#options.onShortcoming(message);
     }
   }
 
@@ -186,7 +186,8 @@ function localPolicy({ config }: Settings, port: number): LocalPolicy {
   return { port, credentials: config.local?.authentication === true ? config.credentials : undefined };
 }
 
-/** IPv6 may be off, or the loopback interface without its address. */
-function isMissingAddress(error: unknown): boolean {
+/** Whether the daemon does without: IPv6 may be off, the loopback interface without its address, or /run not to be written. */
+function isDispensable(place: Place, error: unknown): boolean {
+  if (!place.optional || place.kind === 'socket') return place.optional;
   return error instanceof Error && 'code' in error && (error.code === 'EADDRNOTAVAIL' || error.code === 'EAFNOSUPPORT');
 }
