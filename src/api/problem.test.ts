@@ -155,6 +155,9 @@ const failures: Readonly<Record<ErrorCode, Failure>> = {
     await answers.once('key', 'one', make);
     return answers.once('key', 'another', make);
   },
+  compacted: { notHere: 'needs a hundred thousand changes; see v1/events.test.ts' },
+  'self-exclusion': { notHere: 'needs a client outside the file; see v1/whitelist.test.ts' },
+  'entry-fixed': () => ask('DELETE', '/v1/whitelist?entry=192.0.2.0/24'),
   'same-connection': { notHere: 'needs one connection for two requests; see v1/confirmations.test.ts' },
   'whitelist-conflict': () => submit('/drop/input/any/192.0.2.1'),
   'list-invalid': () => parseListName('All'),

@@ -155,7 +155,7 @@ export async function openServer(more: Partial<Settings> = {}, tls?: Certificate
   server.addHook('onRequest', async (request) => {
     if (settings.principal !== undefined) request.principal = settings.principal;
   });
-  v1Routes(server, settings.routes, servicesOf(settings, engine));
+  v1Routes(server, settings.routes, servicesOf(settings, engine, accounts.tokens));
   compatRoutes(server, async () => {
     await settings.before();
     return optionsOf(settings, engine, port);
@@ -195,7 +195,7 @@ function optionsOf({ nonRestful, defaultExpire, kind }: Settings, engine: Engine
   return { engine, nonRestful, defaultExpire, facts };
 }
 
-function servicesOf(settings: Settings, engine: Engine): Services {
+function servicesOf(settings: Settings, engine: Engine, tokens: Tokens): Services {
   return {
     started: settings.started,
     version: exampleStatus.version,
@@ -204,6 +204,8 @@ function servicesOf(settings: Settings, engine: Engine): Services {
     defaultExpire: () => settings.defaultExpire,
     answers: new Answers(),
     connections: new Connections(),
+    tokens,
+    stillMay: (principal) => principal.kind !== 'token' || tokens.stands(principal),
     metrics: async () => '# TYPE rfw_rules gauge\n',
     status: () => ({ ...exampleStatus, rules: engine.size }),
   };

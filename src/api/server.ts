@@ -12,6 +12,10 @@ import { isV1, RequestError, sendError } from './errors.ts';
 import { codeOfStatus } from './problem.ts';
 
 declare module 'fastify' {
+  interface FastifyInstance {
+    /** Aborted when the server begins to close: answers that would go on for ever end then. */
+    readonly ending: AbortSignal;
+  }
   interface FastifyContextConfig {
     /** What all requests to a route have in common, for the metrics: its path with names in the place of values. */
     template?: string;
@@ -73,6 +77,9 @@ export function makeServer(tls: TlsFiles | undefined): FastifyInstance {
   }
   server.decorateRequest('principal');
   server.decorateRequest('door');
+  const ending = new AbortController();
+  endings.set(server, ending);
+  server.decorate('ending', ending.signal);
   server.decorateRequest('refusal');
   server.decorateRequest('failure');
   server.addHook('onRequest', async (request) => {
@@ -187,9 +194,13 @@ function keepCount(server: FastifyInstance): void {
   server.addHook('onResponse', async (request) => void requests.delete(request));
 }
 
+/** Ends the answers of each server that would go on for ever. */
+const endings = new WeakMap<FastifyInstance, AbortController>();
+
 /** Stops accepting, finishes what was accepted, and cuts off clients that take too long. */
 export async function closeServer(server: FastifyInstance): Promise<void> {
   closing.add(server);
+  endings.get(server)?.abort();
   const began = performance.now();
   const watch = setInterval(() => {
     const waited = performance.now() - began;

@@ -88,6 +88,7 @@ export class Daemon {
     const services: DaemonServices = new DaemonServices({
       engine: ready.promise,
       chosen,
+      tokens: accounts.tokens,
       urls: () => doors.urls,
       tls: () => held.settings.tls,
       defaultExpire: () => held.settings.config.defaultExpire,
@@ -95,6 +96,7 @@ export class Daemon {
     const { figures } = services;
     const doors = new Doors({
       settings: () => held.settings,
+      whitelist: () => services.whitelist ?? held.settings.whitelist,
       services,
       backend: chosen.capabilities.summary,
       accounts,

@@ -1,4 +1,6 @@
 import { expect, it } from 'vitest';
+import { MemoryTokenStore } from '../api/access/token-store.ts';
+import { Tokens } from '../api/access/tokens.ts';
 import { MemoryBackend } from '../backends/memory.ts';
 import { parseWhitelist } from '../domain/whitelist.ts';
 import { systemClock } from '../engine/clock.ts';
@@ -12,7 +14,14 @@ import { DaemonServices } from './services.ts';
 async function makeServices(engine: Promise<Engine>): Promise<DaemonServices> {
   const backend = new MemoryBackend();
   const chosen = { backend, capabilities: await backend.probe(), reason: 'a test' };
-  return new DaemonServices({ engine, chosen, urls: () => ['http://127.0.0.1:1'], tls: () => undefined, defaultExpire: () => 0 });
+  return new DaemonServices({
+    engine,
+    chosen,
+    tokens: await Tokens.load(new MemoryTokenStore()),
+    defaultExpire: () => 0,
+    urls: () => ['http://127.0.0.1:1'],
+    tls: () => undefined,
+  });
 }
 
 it('knows when the engine has started, and tells of it', async () => {

@@ -1,10 +1,13 @@
 import { X509Certificate } from 'node:crypto';
+import type { Principal } from '../api/access/principal.ts';
+import type { Tokens } from '../api/access/tokens.ts';
 import type { TlsFiles } from '../api/server.ts';
 import { Connections } from '../api/v1/connections.ts';
 import { Answers } from '../api/v1/idempotency.ts';
 import type { Status } from '../api/v1/schemas.ts';
 import type { Condition, Services } from '../api/v1/services.ts';
 import { RfwError, reasonOf } from '../domain/errors.ts';
+import type { Whitelist } from '../domain/whitelist.ts';
 import type { Engine } from '../engine/engine.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import type { ChosenBackend } from './backend.ts';
@@ -14,6 +17,7 @@ interface ServicesOptions {
   /** Settles when the start is over. */
   readonly engine: Promise<Engine>;
   readonly chosen: ChosenBackend;
+  readonly tokens: Tokens;
   /** The certificate of the outward server. */
   readonly tls: () => TlsFiles | undefined;
   /** Where the daemon listens. */
@@ -31,6 +35,7 @@ export class DaemonServices implements Services {
   readonly defaultExpire: () => number;
   readonly answers = new Answers();
   readonly connections = new Connections();
+  readonly tokens: Tokens;
   readonly #options: ServicesOptions;
   readonly #startedAt = Date.now();
   readonly #since = performance.now();
@@ -38,6 +43,7 @@ export class DaemonServices implements Services {
 
   constructor(options: ServicesOptions) {
     this.#options = options;
+    this.tokens = options.tokens;
     this.defaultExpire = options.defaultExpire;
     this.figures = new Metrics({
       version,
@@ -64,10 +70,19 @@ export class DaemonServices implements Services {
     return this.#engine;
   }
 
+  /** The whitelist in force, once the daemon has started. */
+  get whitelist(): Whitelist | undefined {
+    return this.#engine?.whitelisting.all;
+  }
+
   condition(): Condition {
     const reason = this.#engine?.degraded;
     if (reason !== undefined) return { state: 'degraded', reason };
     return { state: this.#engine === undefined ? 'starting' : 'ready' };
+  }
+
+  stillMay(principal: Principal): boolean {
+    return principal.kind !== 'token' || this.tokens.stands(principal);
   }
 
   metrics(): Promise<string> {

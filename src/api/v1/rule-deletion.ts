@@ -8,6 +8,7 @@ import type { Group, Recording } from '../../engine/pending.ts';
 import type { RuleFilter } from '../../engine/rule-filter.ts';
 import { refuseBeyondLimits } from '../access/principal.ts';
 import { RequestError } from '../errors.ts';
+import { problems } from '../problem.ts';
 import { mutate } from './mutation.ts';
 import { route } from './route.ts';
 import { type AskedChange, changeProblems, who } from './rule-changes.ts';
@@ -24,7 +25,9 @@ const atOnce = 10_000;
 const Deletion = closed(
   {
     deleted: Type.Integer({ minimum: 0 }),
-    refused: Type.Record(Type.String(), Type.Integer({ minimum: 1 }), {
+    refused: Type.Unsafe<Readonly<Record<string, number>>>({
+      type: 'object',
+      additionalProperties: { type: 'integer', minimum: 1 },
       description: 'How many rules stay, by the code of the error that keeps them: not-owner, beyond-limits',
     }),
   },
@@ -129,7 +132,11 @@ async function deleteAtOnce(
   return counted(await engine.write({ commands, atomic: false, record }, confirm));
 }
 
-/** Deletes, or would delete, some rules after the others. @param counts what became of them so far */
+/**
+ * Deletes, or would delete, some rules after the others.
+ * @param counts what became of them so far
+ * @throws RfwError what kernel or disk refuse
+ */
 async function eachChunk(
   asked: AskedChange,
   engine: Engine,
@@ -139,7 +146,11 @@ async function eachChunk(
 ): Promise<Counts> {
   await eachPage(engine, filter, async (rules) => {
     const commands = permitted(asked, rules, counts);
-    if (commands.length > 0) count(await write({ commands, atomic: false }), counts);
+    if (commands.length === 0) return;
+    const results = await write({ commands, atomic: false });
+    count(results, counts);
+    const failure = results.find((result) => result instanceof RfwError && problems[result.code].status >= 500);
+    if (failure !== undefined) throw failure;
   });
   return counts;
 }
