@@ -48,6 +48,7 @@ export const echoRoutes: readonly Route[] = [
     params: closed({ id: Type.Integer() }),
     query: closed({
       limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
+      share: Type.Optional(Type.Number({ minimum: 0 })),
       all: Type.Optional(Type.Boolean()),
       q: Type.Optional(Type.String({ maxLength: 10 })),
     }),
@@ -92,7 +93,7 @@ export const echoRoutes: readonly Route[] = [
     tag: 'Rules',
     scope: 'public',
     query: closed(pageQuery),
-    answers: { 200: { description: 'A page', schema: pageOf('RulePage', Rule) } },
+    answers: { 200: { description: 'A page', schema: pageOf('TestPage', Rule) } },
   })(async ({ query: { cursor } }) => ({
     status: 200,
     body: cursor === undefined ? { items: [] } : { items: [], next: cursor },
