@@ -92,7 +92,7 @@ export const echoRoutes: readonly Route[] = [
     tag: 'Rules',
     scope: 'public',
     query: closed(pageQuery),
-    answers: { 200: { description: 'A page', schema: pageOf('RulePage', Rule) } },
+    answers: { 200: { description: 'A page', schema: pageOf('TestPage', Rule) } },
   })(async ({ query: { cursor } }) => ({
     status: 200,
     body: cursor === undefined ? { items: [] } : { items: [], next: cursor },
