@@ -6,7 +6,7 @@ import { Tokens } from '../src/api/access/tokens.ts';
 import { parsePath } from '../src/api/compat/path.ts';
 import { parseQuery } from '../src/api/compat/query.ts';
 import { renderOutcome } from '../src/api/compat/render.ts';
-import { compatRoutes } from '../src/api/compat/routes.ts';
+import { compatRoutes, ignoreBodies } from '../src/api/compat/routes.ts';
 import { guardOutward } from '../src/api/guards.ts';
 import { closeServer, makeServer } from '../src/api/server.ts';
 import { makeBackend } from '../src/daemon/backend.ts';
@@ -51,6 +51,7 @@ export interface LoadReport {
 /** The same request and the same answer, and nothing done for it. */
 function nothingRoutes(server: FastifyInstance): void {
   let seq = 0;
+  ignoreBodies(server);
   server.all('*', async (request, reply) => {
     const [path = '', query = ''] = request.originalUrl.split('?');
     const resource = parsePath(path);

@@ -16,7 +16,6 @@ import { admin } from './access/principal.ts';
 import { crossSite, foreignness } from './browser.ts';
 import type { Credentials } from './credentials.ts';
 import { sendError } from './errors.ts';
-import { problems } from './problem.ts';
 import { clientAddress } from './server.ts';
 
 /** Told of every request that a door turned away. */
@@ -50,17 +49,17 @@ export function guardOutward(
     request.door = 'outward';
     const { whitelist, credentials, roles } = policy();
     const client = clientAddress(request);
-    if (client === undefined) return sendError(reply, 403, unknownAddress);
+    if (client === undefined) return sendError(reply, 'not-whitelisted', unknownAddress);
     if (!whitelist.covers(client)) {
       onRefusal(formatAddress(client), 'not in the whitelist');
       // The kernel lets nobody else come this far, unless it has no guard. Then who tries to log in is a stranger.
       if (request.headers.authorization !== undefined) accounts.logins.strayed(client);
-      return sendError(reply, 403, 'Your address is not in the whitelist');
+      return sendError(reply, 'not-whitelisted', 'Your address is not in the whitelist');
     }
     const foreign = crossSite(request.headers, [`https://${(request.headers.host ?? '').toLowerCase()}`]);
     if (foreign !== undefined) {
       onRefusal(formatAddress(client), foreign);
-      return sendError(reply, 403, foreign);
+      return sendError(reply, 'cross-site', foreign);
     }
     const certificate = certificateOf(request.raw.socket, Date.now());
     const log = (reason: string): void => onRefusal(formatAddress(client), reason);
@@ -87,11 +86,11 @@ export function guardLocal(
     request.door = 'local';
     const { port, credentials } = policy();
     const client = clientAddress(request);
-    if (client === undefined) return sendError(reply, 403, unknownAddress);
+    if (client === undefined) return sendError(reply, 'forbidden', unknownAddress);
     const foreign = foreignness(request.headers, port);
     if (foreign !== undefined) {
       onRefusal(formatAddress(client), foreign);
-      return sendError(reply, 403, foreign);
+      return sendError(reply, 'cross-site', foreign);
     }
     const known = credentials === undefined ? admin('local', 'local') : undefined;
     const identity = await identify(request, client, accounts, credentials, known);
@@ -138,5 +137,5 @@ async function deny(reply: FastifyReply, denial: Denial, log: (reason: string) =
   if (logged !== undefined) log(logged);
   if (challenges !== undefined) reply.header('www-authenticate', challenges);
   if (retryAfter !== undefined) reply.header('retry-after', String(retryAfter));
-  await sendError(reply, problems[code], message);
+  await sendError(reply, code, message);
 }

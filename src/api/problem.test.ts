@@ -10,6 +10,8 @@ import { parsePrefix } from '../domain/address.ts';
 import type { ErrorCode } from '../domain/errors.ts';
 import { RfwError } from '../domain/errors.ts';
 import { anyInterface } from '../domain/interface.ts';
+import { parseListName } from '../domain/list.ts';
+import { ListReader } from '../domain/list-text.ts';
 import type { RuleSpec } from '../domain/rule.ts';
 import { parseRuleId } from '../domain/rule-id.ts';
 import { parseWhitelist } from '../domain/whitelist.ts';
@@ -25,7 +27,11 @@ import { Tokens } from './access/tokens.ts';
 import { parsePath } from './compat/path.ts';
 import { parseQuery } from './compat/query.ts';
 import { problems } from './problem.ts';
-import { openServer } from './server.fixture.ts';
+import { openServer, type Question } from './server.fixture.ts';
+import { Answers } from './v1/idempotency.ts';
+import type { Answer } from './v1/route.ts';
+import { echoRoutes } from './v1/routes.fixture.ts';
+import { routes } from './v1/routes.ts';
 
 /** Something that fails, or why nothing can be made to fail here. */
 type Failure = (() => unknown) | { readonly notHere: string };
@@ -92,6 +98,22 @@ async function removeTwice(): Promise<void> {
   await new MemoryBackend().apply({ add: [], remove, refresh: [], renew: [] });
 }
 
+const json = { headers: { 'content-type': 'application/json' } };
+
+/** Fails with what a degraded daemon answers over /v1. */
+async function ask(method: string, path: string, question: Question = {}): Promise<void> {
+  const server = await openServer({
+    routes: [...routes, ...echoRoutes],
+    condition: { state: 'degraded', reason: 'The kernel said no' },
+  });
+  const { status, text } = await server.send(method, path, question);
+  await server.close();
+  const problem: { code: ErrorCode; status: number; title: string; detail: string } = JSON.parse(text);
+  expect([status, problem.title]).toEqual([problems[problem.code].status, problems[problem.code].title]);
+  expect(problem.status).toBe(status);
+  throw new RfwError(problem.code, problem.detail);
+}
+
 /** Every code and how it comes about; the type asks for a row when a code is added. */
 const failures: Readonly<Record<ErrorCode, Failure>> = {
   'path-invalid': parse('/drop'),
@@ -114,7 +136,21 @@ const failures: Readonly<Record<ErrorCode, Failure>> = {
     const [first] = await engine.write({ commands: [put('1.2.3.4'), put('192.0.2.1')], atomic: true });
     throw first;
   },
+  'key-reused': async () => {
+    const answers = new Answers();
+    const make = (keep: (answer: Answer) => unknown) => {
+      keep({ status: 200, body: 1 });
+      return Promise.resolve({ status: 200, body: 1 });
+    };
+    await answers.once('key', 'one', make);
+    return answers.once('key', 'another', make);
+  },
+  'same-connection': { notHere: 'needs one connection for two requests; see v1/confirmations.test.ts' },
   'whitelist-conflict': () => submit('/drop/input/any/192.0.2.1'),
+  'list-invalid': () => parseListName('All'),
+  'list-refused': () => {
+    throw new ListReader().finish().refusal;
+  },
   'token-invalid': () => createTokens({ name: 'x', scopes: [] }),
   unauthenticated: { notHere: 'the doors answer so; see the tests of the guards' },
   forbidden: () => requireScope(nobody, 'rules:read'),
@@ -131,6 +167,22 @@ const failures: Readonly<Record<ErrorCode, Failure>> = {
   'store-failed': writeAfterClose,
   'state-in-use': shareState,
   stopping: () => submit('/drop/input/any/1.2.3.4', (engine) => engine.stop()),
+  starting: { notHere: 'a daemon that starts; see daemon/services.test.ts' },
+  degraded: () => ask('GET', '/v1/health/ready'),
+  'request-invalid': () => ask('GET', '/v1/status?x=1'),
+  'body-missing': () => ask('POST', '/v1/test'),
+  'body-unexpected': () => ask('DELETE', '/v1/test', { body: 'hello' }),
+  'json-malformed': () => ask('POST', '/v1/test', { ...json, body: '{' }),
+  'request-timeout': { notHere: 'the HTTP server hangs up by itself, after some seconds' },
+  'url-too-long': () => ask('GET', `/v1/status?x=${'x'.repeat(9000)}`),
+  'headers-too-large': { notHere: 'the HTTP server hangs up by itself; see server.test.ts' },
+  'body-too-large': () => ask('POST', '/v1/test', { ...json, body: `"${'x'.repeat(70_000)}"` }),
+  'content-type-unsupported': () => ask('POST', '/v1/test', { body: 'x' }),
+  'not-found': () => ask('GET', '/v1/nowhere'),
+  'method-not-allowed': () => ask('PUT', '/v1/status'),
+  'not-whitelisted': { notHere: 'only the outward door has a whitelist; see v1/plugin.test.ts' },
+  'cross-site': () => ask('GET', '/v1/status', { headers: { origin: 'http://example.com' } }),
+  internal: () => ask('POST', '/v1/test', { ...json, body: '{"name":"fail"}' }),
 };
 
 const codes = Object.keys(failures) as ErrorCode[];
@@ -160,12 +212,13 @@ describe('problems', () => {
     const server = await openServer({ before: () => Promise.reject(new RfwError(code, 'the reason')) });
     const { status, text } = await server.send('PUT', '/drop/input/any/1.2.3.4');
     await server.close();
-    expect([status, text]).toEqual([problems[code], 'ERROR: the reason\r\n']);
+    expect([status, text]).toEqual([problems[code].status, 'ERROR: the reason\r\n']);
   });
 
   it('blames the client for what it sent, and nobody else', () => {
-    const blamed = codes.filter((code) => problems[code] < 500);
-    expect(blamed).toEqual(codes.slice(0, codes.indexOf('whitelist-invalid')));
-    expect(codes.filter((code) => problems[code] > 503 || problems[code] < 400)).toEqual([]);
+    const blamed = codes.filter((code) => problems[code].status >= 500);
+    const own = [...codes.slice(codes.indexOf('whitelist-invalid'), codes.indexOf('request-invalid')), 'internal'];
+    expect(blamed).toEqual(own);
+    expect(codes.filter((code) => problems[code].status > 503 || problems[code].status < 400)).toEqual([]);
   });
 });

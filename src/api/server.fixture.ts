@@ -23,6 +23,13 @@ import { type CompatOptions, compatRoutes } from './compat/routes.ts';
 import { type Credentials, parseBasic } from './credentials.ts';
 import { guardLocal, guardOutward } from './guards.ts';
 import { closeServer, makeServer, type TlsFiles } from './server.ts';
+import { Connections } from './v1/connections.ts';
+import { Answers } from './v1/idempotency.ts';
+import { v1Routes } from './v1/plugin.ts';
+import type { Route } from './v1/route.ts';
+import { routes } from './v1/routes.ts';
+import type { Status } from './v1/schemas.ts';
+import type { Condition, Services } from './v1/services.ts';
 
 /** What a server answered. */
 export interface Answer {
@@ -67,7 +74,10 @@ interface Settings {
   logins: LoginPolicy;
   nonRestful: boolean;
   defaultExpire: number;
-  /** Comes before every answer of the routes. */
+  /** What /v1 serves. */
+  routes: readonly Route[];
+  condition: Condition;
+  /** Comes before every answer of the routes of 2014. */
   before: () => Promise<void>;
 }
 
@@ -106,6 +116,8 @@ export async function openServer(more: Partial<Settings> = {}, tls?: Certificate
     logins: { failures: undefined, period: 600_000, firstDelay: 0, longestDelay: 0 },
     nonRestful: false,
     defaultExpire: 0,
+    routes,
+    condition: { state: 'ready' },
     before: async () => {},
     ...more,
   };
@@ -133,6 +145,7 @@ export async function openServer(more: Partial<Settings> = {}, tls?: Certificate
   });
   if (settings.kind === 'outward') guardOutward(server, outwardPolicy, accounts, onRefusal);
   else guardLocal(server, () => ({ port, credentials: settings.credentials }), accounts, onRefusal);
+  v1Routes(server, settings.routes, servicesOf(settings, engine));
   compatRoutes(server, async () => {
     await settings.before();
     return optionsOf(settings, engine, port);
@@ -171,6 +184,34 @@ function optionsOf({ nonRestful, defaultExpire, kind }: Settings, engine: Engine
   } as const;
   return { engine, nonRestful, defaultExpire, facts };
 }
+
+function servicesOf(settings: Settings, engine: Engine): Services {
+  return {
+    started: Promise.resolve(),
+    version: exampleStatus.version,
+    engine,
+    condition: () => settings.condition,
+    answers: new Answers(),
+    connections: new Connections(),
+    metrics: async () => '# TYPE rfw_rules gauge\n',
+    status: () => ({ ...exampleStatus, rules: engine.size }),
+  };
+}
+
+const exampleStatus: Status = {
+  version: '1.2.3',
+  state: 'ready',
+  degraded: null,
+  backend: 'memory',
+  capabilities: { summary: 'memory', ipv6: true, shortcomings: [] },
+  rules: 0,
+  drifts: 0,
+  queue: 0,
+  startedAt: '2026-01-31T12:00:00.000Z',
+  uptime: 1,
+  memory: { rss: 1, heapUsed: 1 },
+  urls: [],
+};
 
 function portOf(address: string | { port: number } | null): number {
   if (address === null || typeof address === 'string') throw new Error('The server has no port');

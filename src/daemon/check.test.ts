@@ -26,6 +26,7 @@ describe('checkReport', () => {
   slow failed logins down, and block an address for 3600 seconds after 10 in 600 seconds
   enforce rules with the backend auto (iptables where it works, else nftables), and keep them in ${folder.at('state')}
   give a rule that doesn't say how long it lasts 86400 seconds
+  keep entries of the audit log for 7776000 seconds, the newest 1000000 at most
   refuse rules that touch 127.0.0.0/8, 192.0.2.1-192.0.2.9
   guard no port, since the outward server is off
 `);
@@ -46,6 +47,8 @@ describe('checkReport', () => {
       'auth.failures = off',
       'non.restful',
       'default.expire = 0',
+      'audit.keep = 0',
+      'audit.limit = 0',
       'firewall.backend = memory',
       'state.dir = state',
     );
@@ -59,6 +62,7 @@ describe('checkReport', () => {
       '  take GET with modify=insert or modify=delete for PUT and DELETE',
       `  enforce rules with the backend memory, and keep them in ${folder.at('state/memory')}`,
       "  give a rule that doesn't say how long it lasts no end",
+      '  keep entries of the audit log for ever',
       '  refuse rules that touch 192.0.2.0/24, 2001:db8::1',
       '  accept TCP port 7393 for 192.0.2.0/24, 2001:db8::1 and drop it for all others, on INPUT and OUTPUT',
       '',

@@ -1,5 +1,5 @@
 import type { Server as HttpsServer } from 'node:https';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Accounts } from '../api/access/authentication.ts';
 import { type CompatOptions, compatRoutes } from '../api/compat/routes.ts';
 import type { ServerFacts } from '../api/compat/usage.ts';
@@ -13,8 +13,10 @@ import {
   type OutwardPolicy,
 } from '../api/guards.ts';
 import { closeServer, makeServer, tlsOptions } from '../api/server.ts';
+import { v1Routes } from '../api/v1/plugin.ts';
+import { routes } from '../api/v1/routes.ts';
+import type { Services } from '../api/v1/services.ts';
 import { RfwError, reasonOf } from '../domain/errors.ts';
-import type { Engine } from '../engine/engine.ts';
 import { isInTheWay, keyOf, type Place, placesOf, schemeOf, urlOf } from './places.ts';
 import type { Settings } from './settings.ts';
 import { listenAt, type OpenSocket } from './unix-socket.ts';
@@ -23,14 +25,14 @@ import { version } from './version.ts';
 export interface DoorsOptions {
   /** The settings in force. */
   readonly settings: () => Settings;
-  /** Requests wait for it. */
-  readonly engine: Promise<Engine>;
+  /** What stands behind the routes; most of them wait until it has started. */
+  readonly services: Services;
   /** The backend, for people. */
   readonly backend: string;
   /** Who may do what. */
   readonly accounts: Accounts;
   readonly onRefusal: OnRefusal;
-  readonly onResponse: (request: FastifyRequest, status: number) => void;
+  readonly onResponse: (request: FastifyRequest, reply: FastifyReply) => void;
   /** Told of what the daemon does without. */
   readonly onShortcoming: (message: string) => void;
 }
@@ -132,18 +134,20 @@ export class Doors {
     const { settings: current, accounts, onRefusal, onResponse } = this.#options;
     const server = makeServer(place.kind === 'outward' ? settings.tls : undefined);
     server.addHook('onRequest', async (_request, reply) => {
-      await inForce.catch((error) => sendError(reply, 503, reasonOf(error)));
+      await inForce.catch((error) => sendError(reply, 'starting', reasonOf(error)));
     });
-    server.addHook('onResponse', async (request, reply) => onResponse(request, reply.statusCode));
+    server.addHook('onResponse', async (request, reply) => onResponse(request, reply));
     if (place.kind === 'outward') guardOutward(server, () => outwardPolicy(current()), accounts, onRefusal);
     else if (place.kind === 'local') guardLocal(server, () => localPolicy(current(), place.port), accounts, onRefusal);
     else guardSocket(server, accounts, onRefusal);
+    v1Routes(server, routes, this.#options.services);
     compatRoutes(server, (request) => this.#compatOptions(place, request));
     return server;
   }
 
   async #compatOptions(place: Place, request: FastifyRequest): Promise<CompatOptions> {
-    const engine = await this.#options.engine;
+    await this.#options.services.started;
+    const { engine } = this.#options.services;
     const { nonRestful, defaultExpire, local } = this.#options.settings().config;
     const facts = {
       version,

@@ -39,6 +39,10 @@ const rows: { readonly [K in EngineEvent['kind']]: readonly [event: EngineEvent 
     { kind: 'many', origin: 'detector', created: 120, updated: 3, deleted: 0 },
     { level: 'info', origin: 'detector', created: 120, updated: 3, deleted: 0, msg: 'Rules changed together' },
   ],
+  undone: [
+    { kind: 'undone', id: 'x', by: 'alice', failure: 'no' },
+    { level: 'error', id: 'x', by: 'alice', reason: 'no', msg: expect.stringMatching(/could not be undone/) },
+  ],
   expired: [
     { kind: 'expired', rule },
     { level: 'info', rule: key, msg: 'Rule expired' },
@@ -48,12 +52,13 @@ const rows: { readonly [K in EngineEvent['kind']]: readonly [event: EngineEvent 
     { level: 'warn', rule: key, msg: 'Rule removed: it conflicts with the whitelist' },
   ],
   drift: [
-    { kind: 'drift', repair: { missing: [rule], moved: 2, removed: 3, guard: 4, rebuilt: false }, count: 5 },
+    { kind: 'drift', repair: { missing: [rule], moved: 2, removed: 3, guard: 4, lists: 6, rebuilt: false }, count: 5 },
     {
       level: 'warn',
       moved: 2,
       removed: 3,
       guard: 4,
+      lists: 6,
       rebuilt: false,
       missing: 1,
       rules: [key],
@@ -88,7 +93,7 @@ describe('logEvent', () => {
     const { log, entries } = makeLog();
     logEvent(log, {
       kind: 'drift',
-      repair: { missing: Array(1000).fill(rule), moved: 0, removed: 0, guard: 0, rebuilt: false },
+      repair: { missing: Array(1000).fill(rule), moved: 0, removed: 0, guard: 0, lists: 0, rebuilt: false },
       count: 1,
     });
     expect(entries).toMatchObject([{ missing: 1000, rules: Array(20).fill(key) }]);

@@ -15,6 +15,8 @@ export type ErrorCode =
   | 'id-invalid'
   | 'not-owner'
   | 'not-applied'
+  | 'key-reused'
+  | 'same-connection'
   | 'whitelist-conflict'
   | 'token-invalid'
   | 'unauthenticated'
@@ -22,6 +24,8 @@ export type ErrorCode =
   | 'beyond-limits'
   | 'token-exists'
   | 'rate-limited'
+  | 'list-invalid'
+  | 'list-refused'
   | 'whitelist-invalid'
   | 'config-invalid'
   | 'certificate-invalid'
@@ -30,7 +34,27 @@ export type ErrorCode =
   | 'kernel-unavailable'
   | 'store-failed'
   | 'state-in-use'
-  | 'stopping';
+  | 'stopping'
+  | 'starting'
+  | 'degraded'
+  | RequestCode;
+
+/** What is wrong with a request itself, before anything of it is done. */
+type RequestCode =
+  | 'request-invalid'
+  | 'body-missing'
+  | 'body-unexpected'
+  | 'json-malformed'
+  | 'request-timeout'
+  | 'url-too-long'
+  | 'headers-too-large'
+  | 'body-too-large'
+  | 'content-type-unsupported'
+  | 'not-found'
+  | 'method-not-allowed'
+  | 'not-whitelisted'
+  | 'cross-site'
+  | 'internal';
 
 /** The one error class of the domain. */
 export class RfwError extends Error {

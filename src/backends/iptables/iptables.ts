@@ -1,7 +1,8 @@
 import type { Family } from '../../domain/address.ts';
 import { RfwError, reasonOf } from '../../domain/errors.ts';
 import type { PortGuard } from '../../domain/guard.ts';
-import { actions, chains, familyOf, type Rule, type RuleSpec, ruleKey } from '../../domain/rule.ts';
+import type { EnforcedList } from '../../domain/list.ts';
+import { chains, familyOf, type Rule, type RuleSpec, ruleKey } from '../../domain/rule.ts';
 import {
   type Backend,
   type Capabilities,
@@ -9,6 +10,7 @@ import {
   type Desired,
   everyState,
   type Leftovers,
+  type ListCount,
   type Repair,
   type RuleState,
   type Total,
@@ -19,6 +21,7 @@ import { guardLines, parseSave, ruleLine, type SavedLine, savedRows } from './li
 import { waitForOrphans } from './orphans.ts';
 import { planRepair, planUndo } from './repair.ts';
 import { watchRules } from './rules-watch.ts';
+import { sum, totalsOf } from './totals.ts';
 import { inChain, staleKeys, tableChains, wantedLines } from './wanted.ts';
 
 /** How often a repair is looked over when another program keeps changing the chain under it. */
@@ -108,14 +111,7 @@ export class IptablesBackend implements Backend {
   }
 
   async totals(): Promise<readonly Total[]> {
-    const states = await everyState(this.read());
-    return chains.flatMap((chain) =>
-      actions.map((action) => {
-        const met = states.filter(({ spec }) => spec.chain === chain && spec.action === action);
-        const sumOf = (counter: 'packets' | 'bytes'): bigint => met.reduce((sum, state) => sum + state[counter], 0n);
-        return { chain, action, packets: sumOf('packets'), bytes: sumOf('bytes') };
-      }),
-    );
+    return totalsOf(await everyState(this.read()));
   }
 
   async apply(change: Change): Promise<void> {
@@ -191,7 +187,16 @@ export class IptablesBackend implements Backend {
     }
   }
 
+  async setLists(lists: readonly EnforcedList[]): Promise<void> {
+    if (lists.length > 0) throw new RfwError('unsupported', 'The backend iptables has no lists: use nftables');
+  }
+
+  async listCounts(): Promise<readonly ListCount[]> {
+    return [];
+  }
+
   async replace(desired: Desired): Promise<Repair> {
+    await this.setLists(desired.lists);
     const repairs: Repair[] = [];
     for (const family of this.#families) repairs.push(...(await this.#repair(desired, family)));
     this.#guard = desired.guard;
@@ -200,6 +205,7 @@ export class IptablesBackend implements Backend {
       moved: sum(repairs.map((repair) => repair.moved)),
       removed: sum(repairs.map((repair) => repair.removed)),
       guard: sum(repairs.map((repair) => repair.guard)),
+      lists: 0,
       rebuilt: false,
     };
   }
@@ -258,6 +264,7 @@ export class IptablesBackend implements Backend {
       rules: [],
       guard: null,
       whitelist: [],
+      lists: [],
       stale: { rules, guards },
     });
     return [
@@ -309,8 +316,4 @@ export class IptablesBackend implements Backend {
     if (this.#commands) return this.#commands;
     throw new RfwError('kernel-unavailable', 'iptables has not been probed');
   }
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
 }

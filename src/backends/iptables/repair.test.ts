@@ -152,25 +152,25 @@ describe('what a repair plan says that it repairs', () => {
       new Set(),
     );
     expect(commands).toEqual([]);
-    expect(repair).toEqual({ missing: [], moved: 0, removed: 0, guard: 0, rebuilt: false });
+    expect(repair).toEqual({ missing: [], moved: 0, removed: 0, guard: 0, lists: 0, rebuilt: false });
   });
 
   it('is the missing rules, put right below their upper neighbour', () => {
     const { commands, repair } = planRepair(chain, [foreign, one, foreign, three], [one, two, three], new Set());
     expect(commands).toEqual(['-I INPUT 3 -s 10.0.0.2/32 -j DROP']);
-    expect(repair).toEqual({ missing: [two.spec], moved: 0, removed: 0, guard: 0, rebuilt: false });
+    expect(repair).toEqual({ missing: [two.spec], moved: 0, removed: 0, guard: 0, lists: 0, rebuilt: false });
   });
 
   it('is the rules out of order', () => {
     const { commands, repair } = planRepair(chain, [three, foreign, one, two], [one, two, three], new Set());
     expect(commands).toEqual(['-D INPUT -s 10.0.0.3/32 -j DROP', '-I INPUT 4 -s 10.0.0.3/32 -j DROP']);
-    expect(repair).toEqual({ missing: [], moved: 1, removed: 0, guard: 0, rebuilt: false });
+    expect(repair).toEqual({ missing: [], moved: 1, removed: 0, guard: 0, lists: 0, rebuilt: false });
   });
 
   it('is the stale rules that are gone', () => {
     const { commands, repair } = planRepair(chain, [one, two], [two], new Set([one.key, three.key]));
     expect(commands).toEqual(['-D INPUT -s 10.0.0.1/32 -j DROP']);
-    expect(repair).toEqual({ missing: [], moved: 0, removed: 1, guard: 0, rebuilt: false });
+    expect(repair).toEqual({ missing: [], moved: 0, removed: 1, guard: 0, lists: 0, rebuilt: false });
   });
 
   it('is the lines of the guard that were put in, taken out or moved to the top', () => {
@@ -178,7 +178,7 @@ describe('what a repair plan says that it repairs', () => {
     expect(planRepair(chain, [guard, one], [one], new Set(['guard'])).repair.guard).toBe(1);
     const moved = planRepair(chain, [one, two, guard], [guard, one, two], new Set());
     expect(moved.commands).toEqual(['-D INPUT -j guard', '-I INPUT -j guard']);
-    expect(moved.repair).toEqual({ missing: [], moved: 0, removed: 0, guard: 1, rebuilt: false });
+    expect(moved.repair).toEqual({ missing: [], moved: 0, removed: 0, guard: 1, lists: 0, rebuilt: false });
   });
 
   it('is everything at once in an empty chain, the newest on top', () => {

@@ -71,6 +71,7 @@ export function planRepair(
       moved,
       removed: rules(lifted.map((place) => place.line)).length - moved,
       guard: Math.max(guard(placed), guard(lifted.map((place) => place.line))),
+      lists: 0,
       rebuilt: false,
     },
   };
