@@ -86,7 +86,7 @@ export function guardLocal(
     request.door = 'local';
     const { port, credentials } = policy();
     const client = clientAddress(request);
-    if (client === undefined) return sendError(reply, 'forbidden', unknownAddress);
+    if (client === undefined) return sendError(reply, 'not-whitelisted', unknownAddress);
     const foreign = foreignness(request.headers, port);
     if (foreign !== undefined) {
       onRefusal(formatAddress(client), foreign);

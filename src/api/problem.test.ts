@@ -2,6 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { IptablesBackend } from '../backends/iptables/iptables.ts';
+import { listFrom } from '../backends/iptables/list.fixture.ts';
 import { MemoryBackend } from '../backends/memory.ts';
 import { parseKey } from '../certs/key.ts';
 import { parseConfig } from '../daemon/config.ts';
@@ -16,6 +18,7 @@ import type { RuleSpec } from '../domain/rule.ts';
 import { parseRuleId } from '../domain/rule-id.ts';
 import { parseWhitelist } from '../domain/whitelist.ts';
 import { systemClock } from '../engine/clock.ts';
+import { parseCursor } from '../engine/cursor.ts';
 import type { PutCommand } from '../engine/decide.ts';
 import { Engine } from '../engine/engine.ts';
 import { MemoryStore } from '../engine/store/memory.ts';
@@ -114,6 +117,12 @@ async function ask(method: string, path: string, question: Question = {}): Promi
   throw new RfwError(problem.code, problem.detail);
 }
 
+/** Before it has been found out what the host can do, it can do nothing. */
+async function listsWithoutProgram(): Promise<void> {
+  const list = listFrom('spam drop input any any', ['10.0.0.0/8']);
+  await new IptablesBackend({ path: 'iptables', owner: 'nobody' }).setLists([list]);
+}
+
 /** Every code and how it comes about; the type asks for a row when a code is added. */
 const failures: Readonly<Record<ErrorCode, Failure>> = {
   'path-invalid': parse('/drop'),
@@ -126,6 +135,7 @@ const failures: Readonly<Record<ErrorCode, Failure>> = {
   'expire-invalid': () => parseQuery('expire=soon'),
   'query-invalid': () => parseQuery('wait=no'),
   'id-invalid': () => parseRuleId('drop'),
+  'cursor-invalid': () => parseCursor('again', 'newest'),
   'not-owner': async () => {
     const engine = await startEngine();
     await engine.submit(put('1.2.3.4'));
@@ -162,6 +172,7 @@ const failures: Readonly<Record<ErrorCode, Failure>> = {
   'config-invalid': () => parseConfig('', 'rfw.conf'),
   'certificate-invalid': () => parseKey('no key', 'server.key'),
   unsupported: { notHere: 'only a kernel without IPv6 filtering lacks what a rule needs; see the conformance suite' },
+  'lists-unsupported': listsWithoutProgram,
   'kernel-refused': removeTwice,
   'kernel-unavailable': () => requireNetAdmin('CapEff:\t0000000000000000'),
   'store-failed': writeAfterClose,

@@ -17,6 +17,7 @@ import { MemoryStore } from '../engine/store/memory.ts';
 import { Buckets } from './access/buckets.ts';
 import { parseRoles } from './access/certificates.ts';
 import { type LoginPolicy, Logins } from './access/logins.ts';
+import type { Principal } from './access/principal.ts';
 import { MemoryTokenStore } from './access/token-store.ts';
 import { Tokens } from './access/tokens.ts';
 import { type CompatOptions, compatRoutes } from './compat/routes.ts';
@@ -77,6 +78,10 @@ interface Settings {
   /** What /v1 serves. */
   routes: readonly Route[];
   condition: Condition;
+  /** What the routes of /v1 wait for. */
+  started: Promise<unknown>;
+  /** Whoever the door lets in is this. */
+  principal: Principal | undefined;
   /** Comes before every answer of the routes of 2014. */
   before: () => Promise<void>;
 }
@@ -118,6 +123,8 @@ export async function openServer(more: Partial<Settings> = {}, tls?: Certificate
     defaultExpire: 0,
     routes,
     condition: { state: 'ready' },
+    principal: undefined,
+    started: Promise.resolve(),
     before: async () => {},
     ...more,
   };
@@ -145,6 +152,9 @@ export async function openServer(more: Partial<Settings> = {}, tls?: Certificate
   });
   if (settings.kind === 'outward') guardOutward(server, outwardPolicy, accounts, onRefusal);
   else guardLocal(server, () => ({ port, credentials: settings.credentials }), accounts, onRefusal);
+  server.addHook('onRequest', async (request) => {
+    if (settings.principal !== undefined) request.principal = settings.principal;
+  });
   v1Routes(server, settings.routes, servicesOf(settings, engine));
   compatRoutes(server, async () => {
     await settings.before();
@@ -187,10 +197,11 @@ function optionsOf({ nonRestful, defaultExpire, kind }: Settings, engine: Engine
 
 function servicesOf(settings: Settings, engine: Engine): Services {
   return {
-    started: Promise.resolve(),
+    started: settings.started,
     version: exampleStatus.version,
     engine,
     condition: () => settings.condition,
+    defaultExpire: () => settings.defaultExpire,
     answers: new Answers(),
     connections: new Connections(),
     metrics: async () => '# TYPE rfw_rules gauge\n',

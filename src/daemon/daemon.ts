@@ -80,7 +80,7 @@ export class Daemon {
     const held = { settings };
     const ready = new Deferred<Engine>();
     const recorded = new Deferred<Holders>();
-    const accounts = await makeAccounts(() => held.settings, ready.promise, log).catch(async (error) => {
+    const accounts = await makeAccounts(() => held.settings, store, ready.promise, log).catch(async (error) => {
       chosen.backend.close();
       await store.close();
       throw error;
@@ -90,6 +90,7 @@ export class Daemon {
       chosen,
       urls: () => doors.urls,
       tls: () => held.settings.tls,
+      defaultExpire: () => held.settings.config.defaultExpire,
     });
     const { figures } = services;
     const doors = new Doors({

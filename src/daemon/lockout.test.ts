@@ -25,7 +25,7 @@ async function lock(address: string, before: (engine: Engine) => Promise<unknown
   const { log, lines } = makeLog();
   await lockOut((command) => engine.submit(command), parseAddress(address), 3600, log);
   const rules = [];
-  for await (const page of engine.list()) rules.push(...page);
+  for await (const page of engine.reader.list()) rules.push(...page);
   return { engine, dump: backend.dump(), rules, log: lines() };
 }
 

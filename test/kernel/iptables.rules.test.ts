@@ -86,7 +86,7 @@ describe.each(variants)('iptables-%s', (variant) => {
     iptables(variant, '-D INPUT -s 10.0.0.1/32 -j DROP');
     iptables(variant, '-I INPUT -s 10.0.0.1/32 -j DROP');
     const repair = await backend.replace(desired({ rules: [rules.a, rules.b], guard: port }));
-    expect(repair).toEqual({ missing: [], moved: 1, removed: 0, guard: 0, rebuilt: false });
+    expect(repair).toEqual({ missing: [], moved: 1, removed: 0, guard: 0, lists: 0, rebuilt: false });
     expect(show(variant, 'INPUT')).toEqual([...guardLines, lines.b, lines.a]);
   });
 
