@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createServer as createHttpServer, type Server as HttpServer, METHODS, type RequestListener } from 'node:http';
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
+import type { Socket } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { type Address, parseAddress } from '../domain/address.ts';
@@ -168,11 +169,20 @@ function listener(tls: TlsFiles | undefined, handler: RequestListener): HttpServ
   return server;
 }
 
-/** The address of the client that a request came from; undefined over a unix socket, and when it has hung up. */
-export function clientAddress(request: FastifyRequest): Address | undefined {
-  const { remoteAddress } = request.raw.socket;
+/** The addresses of clients: a socket that was closed doesn't know it any more, and the audit log still wants it. */
+const addresses = new WeakMap<Socket, Address>();
+
+/**
+ * The address of the client that a request came from; undefined over a unix socket, and where it had hung up before its door
+ * asked.
+ */
+export function clientAddress({ raw: { socket } }: FastifyRequest): Address | undefined {
+  const known = addresses.get(socket);
+  if (known !== undefined || socket.remoteAddress === undefined) return known;
   // A link-local address carries its zone, which is no part of the address.
-  return remoteAddress === undefined ? undefined : parseAddress(remoteAddress.replace(/%.*/, ''));
+  const address = parseAddress(socket.remoteAddress.replace(/%.*/, ''));
+  addresses.set(socket, address);
+  return address;
 }
 
 /**
