@@ -4,17 +4,33 @@ import { request as httpsRequest } from 'node:https';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { ConnectionOptions } from 'node:tls';
+import type { FastifyInstance } from 'fastify';
 import { MemoryBackend } from '../backends/memory.ts';
 import { generate } from '../certs/generation.ts';
 import { parseSubjectNames } from '../certs/subject.ts';
+import { formatAddress } from '../domain/address.ts';
 import { parseWhitelist } from '../domain/whitelist.ts';
 import { systemClock } from '../engine/clock.ts';
 import { Engine } from '../engine/engine.ts';
 import { MemoryStore } from '../engine/store/memory.ts';
+import { Buckets } from './access/buckets.ts';
+import { parseRoles } from './access/certificates.ts';
+import { type LoginPolicy, Logins } from './access/logins.ts';
+import type { Principal } from './access/principal.ts';
+import { MemoryTokenStore } from './access/token-store.ts';
+import { Tokens } from './access/tokens.ts';
 import { type CompatOptions, compatRoutes } from './compat/routes.ts';
 import { type Credentials, parseBasic } from './credentials.ts';
 import { guardLocal, guardOutward } from './guards.ts';
 import { closeServer, makeServer, type TlsFiles } from './server.ts';
+import { Connections } from './v1/connections.ts';
+import { Answers } from './v1/idempotency.ts';
+import { v1Routes } from './v1/plugin.ts';
+import type { Route } from './v1/route.ts';
+import { routes } from './v1/routes.ts';
+import type { Status } from './v1/schemas.ts';
+import type { Condition, Services } from './v1/services.ts';
 
 /** What a server answered. */
 export interface Answer {
@@ -26,6 +42,8 @@ export interface Answer {
 export interface Question {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** The certificate that the client shows, and whatever else it wants of TLS. */
+  readonly tls?: ConnectionOptions;
 }
 
 /** Certificate and key of a server on 127.0.0.1, and the authority that a client trusts. */
@@ -38,7 +56,11 @@ export interface OpenServer {
   readonly port: number;
   readonly engine: Engine;
   readonly backend: MemoryBackend;
+  readonly server: FastifyInstance;
   readonly refusals: string[];
+  /** The addresses that have failed to log in too often. */
+  readonly tooMany: string[];
+  readonly tokens: Tokens;
   readonly settings: Settings;
   send(method: string, path: string, question?: Question): Promise<Answer>;
   /** Closes as the daemon does. */
@@ -49,9 +71,18 @@ interface Settings {
   kind: 'local' | 'outward';
   whitelist: string;
   credentials: Credentials | undefined;
+  roles: string;
+  logins: LoginPolicy;
   nonRestful: boolean;
   defaultExpire: number;
-  /** Comes before every answer of the routes. */
+  /** What /v1 serves. */
+  routes: readonly Route[];
+  condition: Condition;
+  /** What the routes of /v1 wait for. */
+  started: Promise<unknown>;
+  /** Whoever the door lets in is this. */
+  principal: Principal | undefined;
+  /** Comes before every answer of the routes of 2014. */
   before: () => Promise<void>;
 }
 
@@ -86,8 +117,14 @@ export async function openServer(more: Partial<Settings> = {}, tls?: Certificate
     kind: tls === undefined ? 'local' : 'outward',
     whitelist: '127.0.0.0/8\n192.0.2.0/24',
     credentials: tls === undefined ? undefined : alice,
+    roles: 'CN=detector: rules:write',
+    logins: { failures: undefined, period: 600_000, firstDelay: 0, longestDelay: 0 },
     nonRestful: false,
     defaultExpire: 0,
+    routes,
+    condition: { state: 'ready' },
+    principal: undefined,
+    started: Promise.resolve(),
     before: async () => {},
     ...more,
   };
@@ -97,14 +134,28 @@ export async function openServer(more: Partial<Settings> = {}, tls?: Certificate
   const engine = await Engine.start({ backend, store, clock: systemClock, protection, onEvent: () => {} });
   const server = makeServer(tls);
   const refusals: string[] = [];
+  const tooMany: string[] = [];
+  const accounts = {
+    tokens: await Tokens.load(new MemoryTokenStore()),
+    buckets: new Buckets(),
+    logins: new Logins(
+      () => settings.logins,
+      (client) => void tooMany.push(formatAddress(client)),
+    ),
+  };
   let port = 0;
   const onRefusal = (client: string, reason: string): void => void refusals.push(`${client} ${reason}`);
   const outwardPolicy = () => ({
     whitelist: parseWhitelist(settings.whitelist, 'white.list'),
     credentials: settings.credentials ?? alice,
+    roles: parseRoles(settings.roles),
   });
-  if (settings.kind === 'outward') guardOutward(server, outwardPolicy, onRefusal);
-  else guardLocal(server, () => ({ port, credentials: settings.credentials }), onRefusal);
+  if (settings.kind === 'outward') guardOutward(server, outwardPolicy, accounts, onRefusal);
+  else guardLocal(server, () => ({ port, credentials: settings.credentials }), accounts, onRefusal);
+  server.addHook('onRequest', async (request) => {
+    if (settings.principal !== undefined) request.principal = settings.principal;
+  });
+  v1Routes(server, settings.routes, servicesOf(settings, engine));
   compatRoutes(server, async () => {
     await settings.before();
     return optionsOf(settings, engine, port);
@@ -115,7 +166,10 @@ export async function openServer(more: Partial<Settings> = {}, tls?: Certificate
     port,
     engine,
     backend,
+    server,
     refusals,
+    tooMany,
+    tokens: accounts.tokens,
     settings,
     send: (method, path, question) => send({ port, authority: tls?.authority }, method, path, question),
     close: async () => {
@@ -141,6 +195,34 @@ function optionsOf({ nonRestful, defaultExpire, kind }: Settings, engine: Engine
   return { engine, nonRestful, defaultExpire, facts };
 }
 
+function servicesOf(settings: Settings, engine: Engine): Services {
+  return {
+    started: settings.started,
+    version: exampleStatus.version,
+    engine,
+    condition: () => settings.condition,
+    answers: new Answers(),
+    connections: new Connections(),
+    metrics: async () => '# TYPE rfw_rules gauge\n',
+    status: () => ({ ...exampleStatus, rules: engine.size }),
+  };
+}
+
+const exampleStatus: Status = {
+  version: '1.2.3',
+  state: 'ready',
+  degraded: null,
+  backend: 'memory',
+  capabilities: { summary: 'memory', ipv6: true, shortcomings: [] },
+  rules: 0,
+  drifts: 0,
+  queue: 0,
+  startedAt: '2026-01-31T12:00:00.000Z',
+  uptime: 1,
+  memory: { rss: 1, heapUsed: 1 },
+  urls: [],
+};
+
 function portOf(address: string | { port: number } | null): number {
   if (address === null || typeof address === 'string') throw new Error('The server has no port');
   return address.port;
@@ -151,7 +233,7 @@ export function send(
   to: { readonly port: number; readonly authority?: Buffer | undefined },
   method: string,
   path: string,
-  { headers = {}, body }: Question = {},
+  { headers = {}, body, tls }: Question = {},
 ): Promise<Answer> {
   // Node's client frames the body of a DELETE or GET only when it is told how.
   const framed = body === undefined || 'transfer-encoding' in headers;
@@ -163,7 +245,7 @@ export function send(
     const request =
       to.authority === undefined
         ? httpRequest(options)
-        : httpsRequest({ ...options, ca: to.authority, checkServerIdentity });
+        : httpsRequest({ ...options, ca: to.authority, checkServerIdentity, ...tls });
     request.on('error', reject);
     request.on('response', (response) => {
       let text = '';

@@ -149,7 +149,7 @@ export interface Backend {
    * Brings the lists, and nothing else, to these: new ones are filled beside those that stand, and then all that changes does so
    * at once, so that no packet passes that the list before and the one after both stop. What stands is known by name and version, and isn't
    * looked at. On rejection the kernel holds the lists that it held before. No other call is made meanwhile.
-   * @throws RfwError also `unsupported` where this packet filter has no lists
+   * @throws RfwError also `lists-unsupported` where this packet filter has no lists
    */
   setLists(lists: readonly EnforcedList[]): Promise<void>;
   /** What the lists that stand have met. */

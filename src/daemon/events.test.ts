@@ -35,6 +35,14 @@ const rows: { readonly [K in EngineEvent['kind']]: readonly [event: EngineEvent 
     { kind: 'deleted', rule, origin: 'local' },
     { level: 'info', rule: key, expiresAt: 1000, origin: 'local', msg: 'Rule deleted' },
   ],
+  many: [
+    { kind: 'many', origin: 'detector', created: 120, updated: 3, deleted: 0 },
+    { level: 'info', origin: 'detector', created: 120, updated: 3, deleted: 0, msg: 'Rules changed together' },
+  ],
+  undone: [
+    { kind: 'undone', id: 'x', by: 'alice', failure: 'no' },
+    { level: 'error', id: 'x', by: 'alice', reason: 'no', msg: expect.stringMatching(/could not be undone/) },
+  ],
   expired: [
     { kind: 'expired', rule },
     { level: 'info', rule: key, msg: 'Rule expired' },

@@ -85,7 +85,7 @@ describe('takeOver', () => {
 it('a packet filter holds by the store its rules, and what was put in or taken out when the last run ended', async () => {
   const store = new MemoryStore();
   const guards = [1, 2].map((port) => ({ port, allowed: [] }));
-  await store.append([{ kind: 'insert', rule: rule(1, '10.0.0.1') }], guards[0] ?? null);
+  await store.append([{ kind: 'insert', rule: rule(1, '10.0.0.1') }], { guard: guards[0] ?? null });
   await store.intend({ ...leftovers('10.0.0.2'), guards: guards.slice(1), removed: leftovers('10.0.0.3').rules });
   const held = heldBy(await store.load());
   expect(held.rules.map(ruleKey)).toEqual(leftovers('10.0.0.1', '10.0.0.2', '10.0.0.3').rules.map(ruleKey));

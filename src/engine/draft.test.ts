@@ -8,7 +8,7 @@ import { RuleSet } from './ruleset.ts';
 const a1 = rule(1, '10.0.0.1');
 const b2 = rule(2, '10.0.0.2');
 
-/** `delete 1, insert 2, expiry 3`: the numbers are those of the order. */
+/** `delete 1, insert 2, update 3`: the numbers are those of the order. */
 const mutations = (draft: Draft): string =>
   draft
     .mutations()
@@ -76,7 +76,7 @@ describe('Draft', () => {
     draft.touch(a1);
     draft.touch(b2);
     draft.set({ ...b2, expiresAt: 7 });
-    expect(mutations(draft)).toBe('expiry 2');
+    expect(mutations(draft)).toBe('update 2');
     expect(change(draft)).toBe('~1 @2');
     expect(draft.change().renew.map((renewed) => renewed.expiresAt)).toEqual([7]);
   });

@@ -16,6 +16,8 @@ interface Entry {
 export class Draft {
   readonly #base: RuleSet;
   readonly #entries = new Map<RuleKey, Entry>();
+  /** Brings entries back to how they were at the mark, the last one first. */
+  #undo: (() => void)[] | undefined;
 
   constructor(base: RuleSet) {
     this.#base = base;
@@ -25,18 +27,27 @@ export class Draft {
     return this.#entry(spec).after;
   }
 
-  /** Puts a new rule, or the same one with another expiry; which of the two, its `seq` says. */
+  /** Puts a new rule, or the same one with another expiry or comment; which of the two, its `seq` says. */
   set(rule: Rule): void {
-    this.#entry(rule).after = rule;
+    this.#changing(rule).after = rule;
   }
 
   /** Has the kernel asked whether it still holds a rule that was put again. */
   touch(rule: Rule): void {
-    this.#entry(rule).touched = true;
+    this.#changing(rule).touched = true;
   }
 
   remove(spec: RuleSpec): void {
-    this.#entry(spec).after = undefined;
+    this.#changing(spec).after = undefined;
+  }
+
+  /** Remembers how all is now, until the next mark. @returns brings that back */
+  mark(): () => void {
+    const undo: (() => void)[] = [];
+    this.#undo = undo;
+    return () => {
+      for (const step of undo.reverse()) step();
+    };
   }
 
   /** The durable changes: deletions first, so that a tuple that left and came back is never there twice; then oldest first. */
@@ -47,7 +58,7 @@ export class Draft {
       if (before !== undefined && before.seq !== after?.seq) deletions.push({ kind: 'delete', rule: before });
       if (after === undefined) continue;
       if (before?.seq !== after.seq) settings.push({ kind: 'insert', rule: after });
-      else if (before.expiresAt !== after.expiresAt) settings.push({ kind: 'expiry', rule: after });
+      else if (differ(before, after)) settings.push({ kind: 'update', rule: after });
     }
     return [...deletions, ...settings.sort((a, b) => a.rule.seq - b.rule.seq)];
   }
@@ -64,6 +75,13 @@ export class Draft {
     return { add: of('insert'), remove: of('delete'), refresh, renew };
   }
 
+  #changing(spec: RuleSpec): Entry {
+    const entry = this.#entry(spec);
+    const { after, touched } = entry;
+    this.#undo?.push(() => Object.assign(entry, { after, touched }));
+    return entry;
+  }
+
   #entry(spec: RuleSpec): Entry {
     const key = ruleKey(spec);
     const known = this.#entries.get(key);
@@ -73,4 +91,8 @@ export class Draft {
     this.#entries.set(key, entry);
     return entry;
   }
+}
+
+function differ(a: Rule, b: Rule): boolean {
+  return a.expiresAt !== b.expiresAt || a.comment !== b.comment;
 }

@@ -1,20 +1,26 @@
 import { type Backend, everyState, type Repair, type RuleState, type Total } from '../backends/backend.ts';
 import { chunksOf } from '../domain/chunks.ts';
-import { RfwError } from '../domain/errors.ts';
+import { asRfwError, RfwError } from '../domain/errors.ts';
 import { type Chain, type Rule, type RuleSpec, ruleKey } from '../domain/rule.ts';
-import { Alarm } from './alarm.ts';
-import { type Clock, type ClockReading, readClock, stepSince } from './clock.ts';
-import type { DeleteCommand, Outcome, Protection, PutCommand, RuleCommand, RuleOutcome } from './decide.ts';
+import { Additions } from './additions.ts';
+import type { Clock } from './clock.ts';
+import { Confirmations, type ConfirmRequest } from './confirmations.ts';
+import type { AskedCommand, Protection, Result, RuleOutcome } from './decide.ts';
 import { DriftWatch } from './drift.ts';
 import type { EngineEvent, WriterEvent } from './events.ts';
 import { ExpiryQueue } from './expiry.ts';
-import { asRfwError, type Pending, rejectAll } from './pending.ts';
+import { type Group, type Pending, type Recording, rejectAll, stoppingError } from './pending.ts';
 import type { Flushed } from './plan.ts';
 import { WorkQueue } from './queue.ts';
+import type { RuleCount } from './ruleset.ts';
 import { SharedRead } from './shared-read.ts';
+import { Signal } from './signal.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { Store } from './store/store.ts';
 import { Tally } from './tally.ts';
+import { Timekeeper } from './timekeeper.ts';
+import type { Undo } from './undo.ts';
+import { Whitelisting } from './whitelisting.ts';
 import { Writer } from './writer.ts';
 
 export interface EngineOptions {
@@ -27,43 +33,74 @@ export interface EngineOptions {
   readonly moving?: boolean;
 }
 
-/** The most expiries that wait to be worked on. */
-const dueLimit = 5000;
-
 /** Commands of a bulk that go into the queue at once: about 10 ms for whoever comes meanwhile. */
 const bulkLimit = 500;
 
 /** The most commands in a batch, so that no batch keeps the next callers waiting for long. */
 const batchLimit = 1000;
 
+/** Something to record takes its time too. */
+const weightOf = ({ commands }: Pending): number => Math.max(1, commands.length);
+
 /**
  * One queue, one writer. A batch takes all that waits: decide, apply to the kernel, append to the store, answer. An
  * answer means enforced and durable.
  */
 export class Engine {
-  readonly #clock: Clock;
   readonly #onEvent: (event: EngineEvent) => void;
   readonly #writer: Writer;
-  readonly #expiries = new ExpiryQueue();
-  readonly #alarm: Alarm;
-  readonly #queue = new WorkQueue<Pending>((batch) => this.#work(batch), batchLimit);
+  readonly #time: Timekeeper;
+  readonly #queue = new WorkQueue<Pending>((batch) => this.#work(batch), batchLimit, weightOf);
   readonly #drift = new DriftWatch(() => this.#mend());
-  #clockReading: ClockReading;
   readonly #backend: Backend;
+  /** What was recorded so far. */
+  readonly history: Pick<Store, 'changes' | 'audit' | 'documents'>;
   readonly #reads: SharedRead<RuleState[]>;
+  /** Whoever wants to know when changes have been recorded. */
+  readonly recorded = new Signal();
+  /** Changes that are undone unless they are confirmed. */
+  readonly confirmations: Confirmations;
+  /** The whitelist, and what was added to it. */
+  readonly whitelisting: Whitelisting;
   #drifts = 0;
   #stopping = false;
-  /** When the kernel may be tried again while the engine is degraded, on the scale of performance.now(). */
-  #retryAt = 0;
 
-  private constructor(options: EngineOptions) {
+  private constructor(options: EngineOptions, additions: Additions) {
     this.#backend = options.backend;
+    this.history = options.store;
     this.#reads = new SharedRead(() => everyState(options.backend.read(this.#writer.standing.rules.newestFirst())));
-    this.#clock = options.clock;
     this.#onEvent = options.onEvent;
-    this.#writer = new Writer({ ...options, expiries: this.#expiries, onEvent: (event) => this.#tell(event) });
-    this.#alarm = new Alarm(options.clock, this.#expiries, () => this.#tick());
-    this.#clockReading = readClock(options.clock);
+    const expiries = new ExpiryQueue();
+    this.#writer = new Writer({
+      ...options,
+      protection: additions.protect(options.protection),
+      expiries,
+      onEvent: (event) => this.#tell(event),
+      onRecorded: () => this.recorded.tell(),
+    });
+    this.confirmations = new Confirmations({
+      store: options.store,
+      clock: options.clock,
+      alone: (task) => this.#alone(task),
+      revert: (undo, recording) => this.#revert(undo, recording),
+      record: (recording) => this.#writer.record(recording),
+      onUndone: ({ id, by }, failure) => this.#onEvent({ kind: 'undone', id, by, failure }),
+    });
+    this.whitelisting = new Whitelisting({
+      standing: this.#writer.standing,
+      base: options.protection,
+      additions,
+      confirmations: this.confirmations,
+      alone: (task) => this.#alone(task),
+    });
+    this.#time = new Timekeeper({
+      clock: options.clock,
+      expiries,
+      writer: this.#writer,
+      queue: this.#queue,
+      recover: () => this.#work([]),
+      onEvent: (event) => this.#tell(event),
+    });
   }
 
   /**
@@ -72,24 +109,17 @@ export class Engine {
    * @throws RfwError `store-failed`, `kernel-refused`, `kernel-unavailable`
    */
   static async start(options: EngineOptions): Promise<Engine> {
-    const engine = new Engine(options);
+    const engine = new Engine(options, await Additions.load(options.store));
     const { clock: earlier, intended } = await engine.#writer.load();
-    await engine.#setClock(earlier === undefined ? 0 : stepSince(earlier, engine.#clockReading));
+    await engine.#time.begin(earlier);
     const repair = await engine.#writer.standing.begin();
     const wasFilled = earlier?.bootId === options.clock.bootId && options.moving !== true;
     if (wasFilled) engine.#reportDrift(repair, intended.removed);
-    await engine.#expireDue();
-    engine.#setAlarm();
+    await engine.#time.expireDue();
+    await engine.confirmations.begin();
+    engine.#time.setAlarm();
     engine.#drift.start((disturbed) => options.backend.watch(disturbed));
     return engine;
-  }
-
-  /** Takes out what has ended while nothing ran: a start gives no rule more time than it has. */
-  async #expireDue(): Promise<void> {
-    for (let due = this.#takeDue(); due.length > 0; due = this.#takeDue()) {
-      this.#queue.pushAll(due.map((rule) => this.#expiryOf(rule)));
-      await this.#queue.idle();
-    }
   }
 
   /** How many rules stand. */
@@ -97,9 +127,24 @@ export class Engine {
     return this.#writer.standing.rules.size;
   }
 
+  /** How many rules each action has in each chain. */
+  counts(): readonly RuleCount[] {
+    return this.#writer.standing.rules.counts();
+  }
+
   /** Why the kernel doesn't hold what it should; undefined when it does. */
   get degraded(): string | undefined {
     return this.#writer.degraded;
+  }
+
+  /** The number of the last recorded change; 0 when there never was one. */
+  get lastChange(): number {
+    return this.#writer.lastChange;
+  }
+
+  /** How many requests wait. */
+  get waiting(): number {
+    return this.#queue.length;
   }
 
   /** How often somebody else's changes of rfw's rules were repaired since the start. */
@@ -113,7 +158,7 @@ export class Engine {
    */
   async *list(chain?: Chain): AsyncGenerator<readonly RuleState[]> {
     if (this.#backend.marksItsOwn) {
-      yield* this.#backend.read(ofChain(this.#writer.standing.rules.newestFirst(), chain));
+      yield* this.#backend.read(this.#writer.standing.rules.newestFirst(chain));
       return;
     }
     const states = await this.#reads.next();
@@ -129,9 +174,33 @@ export class Engine {
    * Puts or deletes a rule. The promise resolves when that is enforced and durable.
    * @throws RfwError `whitelist-conflict`, `unsupported`, `kernel-refused`, `kernel-unavailable`, `store-failed`, `stopping`
    */
-  submit(command: PutCommand | DeleteCommand): Promise<RuleOutcome> {
-    // A put or delete is never decided as an expiry.
-    return this.#enqueue(command) as Promise<RuleOutcome>;
+  async submit(command: AskedCommand): Promise<RuleOutcome> {
+    const [result] = await this.write({ commands: [command], atomic: true });
+    if (result instanceof RfwError) throw result;
+    // What a caller asks for is never decided as an expiry.
+    return result as RuleOutcome;
+  }
+
+  /**
+   * Brings commands to their effect, in one transaction with what they ask to record. The promise resolves when that is
+   * enforced and durable.
+   * @param confirm has what was done undone, unless that is confirmed in time
+   * @returns what became of each, or why it was refused
+   * @throws RfwError as `submit`, when kernel or disk refuse; then nothing is done, of an atomic group
+   */
+  async write(group: Group, confirm?: ConfirmRequest): Promise<readonly Result[]> {
+    return this.confirmations.around(confirm, () => {
+      const guarded = confirm === undefined ? group : this.confirmations.guarded(group, confirm);
+      return new Promise((resolve, reject) => {
+        if (this.#stopping) return reject(stoppingError());
+        this.#queue.push({ ...guarded, resolve, reject });
+      });
+    });
+  }
+
+  /** What would become of commands if they came now. Changes nothing. @throws RfwError `stopping` */
+  preview(group: Group): Promise<readonly Result[]> {
+    return this.#alone(async () => this.#writer.preview(group));
   }
 
   /**
@@ -139,14 +208,23 @@ export class Engine {
    * those at most. Those that are refused are counted, and the others go on.
    * @throws RfwError `stopping`; what was done until then is enforced and durable
    */
-  async submitAll(commands: Iterable<PutCommand | DeleteCommand>): Promise<Tally> {
+  async submitAll(commands: Iterable<AskedCommand>): Promise<Tally> {
     const tally = new Tally();
     for (const chunk of chunksOf(commands, bulkLimit)) {
-      if (this.#stopping) throw stoppingError();
-      await new Promise<void>((resolve) => this.#queue.pushAll(tally.count(chunk, resolve)));
+      tally.count(chunk, await this.#writeChunk(chunk));
       await nextTurn();
     }
     return tally;
+  }
+
+  /** What kernel or disk refuse is an answer to each command. @throws RfwError `stopping` */
+  async #writeChunk(commands: readonly AskedCommand[]): Promise<readonly Result[]> {
+    try {
+      return await this.write({ commands, atomic: false });
+    } catch (error) {
+      if (this.#stopping) throw error;
+      return commands.map(() => asRfwError(error));
+    }
   }
 
   /**
@@ -155,7 +233,14 @@ export class Engine {
    * @throws RfwError as `submit`; the protection is then as it was
    */
   protect(protection: Protection): Promise<readonly Rule[]> {
-    return this.#alone(() => this.#writer.standing.protect(protection));
+    return this.whitelisting.protect(protection);
+  }
+
+  async #revert({ rules, whitelist }: Undo, recording: Recording): Promise<void> {
+    // First the whitelist: rules that it has displaced can come back only after that.
+    if (whitelist !== undefined) await this.whitelisting.restore(whitelist);
+    await this.#writer.revert(rules);
+    await this.#writer.record(recording);
   }
 
   /**
@@ -173,12 +258,12 @@ export class Engine {
       if (this.#stopping) return reject(stoppingError());
       this.#queue.run(async () => {
         try {
-          await this.#followClock();
+          await this.#time.followClock();
           resolve(await task());
         } catch (error) {
           reject(asRfwError(error));
         }
-        this.#setAlarm();
+        this.#time.setAlarm();
       });
     });
   }
@@ -190,71 +275,21 @@ export class Engine {
   async stop(): Promise<Snapshot | undefined> {
     this.#stopping = true;
     this.#drift.stop();
-    this.#alarm.stop();
+    this.#time.stop();
+    this.confirmations.stop();
     await this.#queue.idle();
     return this.#writer.standing.snapshot();
   }
 
-  #enqueue(command: RuleCommand): Promise<Outcome> {
-    return new Promise((resolve, reject) => {
-      if (this.#stopping) return reject(stoppingError());
-      this.#queue.push({ command, resolve, reject });
-    });
-  }
-
   async #work(batch: readonly Pending[]): Promise<void> {
     try {
-      await this.#followClock();
+      await this.#time.followClock();
       await this.#writer.write(batch);
     } catch (error) {
       rejectAll(batch, error);
-      this.#alarm.hold();
+      this.#time.hold();
     }
-    this.#setAlarm();
-  }
-
-  #clockWasSet(): boolean {
-    return stepSince(this.#clockReading, readClock(this.#clock)) !== 0;
-  }
-
-  /** Moves the expiries along when the wall clock was set, so that what was asked for ten minutes lasts ten minutes. */
-  async #followClock(): Promise<void> {
-    const step = stepSince(this.#clockReading, readClock(this.#clock));
-    if (step !== 0) await this.#setClock(step);
-  }
-
-  async #setClock(step: number): Promise<void> {
-    this.#clockReading = await this.#writer.standing.moveExpiries(step);
-    if (step !== 0) this.#onEvent({ kind: 'clock-set', milliseconds: step });
-  }
-
-  #setAlarm(): void {
-    this.#retryAt = performance.now() + (this.#writer.retryDelay ?? 0);
-    this.#keepAlarm();
-  }
-
-  /** Sets the alarm without putting off what is to be tried again. */
-  #keepAlarm(): void {
-    const untilRetry = this.#writer.retryDelay === undefined ? undefined : this.#retryAt - performance.now();
-    this.#alarm.set(untilRetry, this.degraded === undefined);
-  }
-
-  /** Takes out what is due, follows the clock, tries to recover. What is due has to wait until the kernel is recovered. */
-  #tick(): void {
-    const clockWasSet = this.#clockWasSet();
-    const due = clockWasSet || this.degraded !== undefined ? [] : this.#takeDue();
-    const retries = this.#writer.retryDelay !== undefined && performance.now() >= this.#retryAt;
-    // One command each, so that a rule that the kernel doesn't let go keeps no other; pushed together, they share a batch.
-    this.#queue.pushAll(due.map((rule) => this.#expiryOf(rule)));
-    // An empty batch follows the clock and tries to recover like any other; then what had to wait has its turn.
-    if (due.length === 0 && (clockWasSet || retries)) this.#queue.run(() => this.#work([]).then(() => this.#tick()));
-    else this.#keepAlarm();
-  }
-
-  /** The rules whose time has come, not more than the queue takes: the others have their turn when those are gone. */
-  #takeDue(): Rule[] {
-    const places = this.#alarm.takeDue(Math.max(0, dueLimit - this.#queue.length));
-    return places.flatMap((seq) => this.#writer.standing.rules.at(seq) ?? []);
+    this.#time.setAlarm();
   }
 
   /** Looks between two batches whether the kernel still holds the rules. A degraded engine doesn't have to: it tries again by itself. */
@@ -263,7 +298,7 @@ export class Engine {
       this.#queue.run(async () => {
         if (this.degraded !== undefined) return resolve(true);
         resolve(await this.#writer.standing.mend());
-        this.#setAlarm();
+        this.#time.setAlarm();
       });
     });
   }
@@ -282,33 +317,6 @@ export class Engine {
   #tell(event: WriterEvent): void {
     this.#onEvent(event.kind === 'drift' ? { ...event, count: ++this.#drifts } : event);
   }
-
-  #expiryOf(rule: Rule): Pending {
-    const goOn = (act: () => void): void => {
-      act();
-      this.#keepAlarm();
-    };
-    return {
-      command: { kind: 'expire', rule },
-      resolve: ({ status }) => status === 'not-due' && goOn(() => this.#writer.standing.noteExpiry(rule)),
-      // The kernel or the disk refused: the rule still stands and its time is still up.
-      reject: () => goOn(() => this.#alarm.postpone(rule)),
-    };
-  }
 }
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
-/** The rules of one chain, or all. */
-function ofChain(rules: Iterable<RuleSpec>, chain: Chain | undefined): Iterable<RuleSpec> {
-  if (chain === undefined) return rules;
-  return {
-    *[Symbol.iterator]() {
-      for (const rule of rules) if (rule.chain === chain) yield rule;
-    },
-  };
-}
-
-function stoppingError(): RfwError {
-  return new RfwError('stopping', 'rfw is stopping: try again in a moment');
-}

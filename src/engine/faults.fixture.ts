@@ -10,13 +10,14 @@ import type {
   Total,
 } from '../backends/backend.ts';
 import { RfwError } from '../domain/errors.ts';
-import type { PortGuard } from '../domain/guard.ts';
 import type { EnforcedList } from '../domain/list.ts';
 import type { RuleSpec } from '../domain/rule.ts';
 import { ruleKey } from '../domain/rule.ts';
+import type { AuditQuery, AuditRecord } from './audit.ts';
+import type { ChangePage } from './changes.ts';
 import type { ClockReading } from './clock.ts';
 import type { Holder } from './store/holder.ts';
-import type { Intention, Mutation, Store, StoredState } from './store/store.ts';
+import type { Beside, Intention, Mutation, Store, StoredState } from './store/store.ts';
 
 /** What goes wrong around one call: it may leave the call out, and it may lose the answer. */
 export type Fault = <T>(call: () => Promise<T>) => Promise<T>;
@@ -191,14 +192,26 @@ export class FaultyStore implements Store {
     return this.#fault(this.intends)(() => this.#disk.intend(intention));
   }
 
-  append(mutations: readonly Mutation[], guard?: PortGuard | null): Promise<void> {
+  append(mutations: readonly Mutation[], beside?: Beside): Promise<void> {
     this.appended.push(mutations.length);
-    return this.#fault(this.appends)(() => this.#disk.append(mutations, guard));
+    return this.#fault(this.appends)(() => this.#disk.append(mutations, beside));
   }
 
-  clear(): Promise<void> {
+  clear(beside?: Beside): Promise<void> {
     this.appended.push(-1);
-    return this.#fault(this.appends)(() => this.#disk.clear());
+    return this.#fault(this.appends)(() => this.#disk.clear(beside));
+  }
+
+  changes(after: number, limit: number): Promise<ChangePage> {
+    return this.#disk.changes(after, limit);
+  }
+
+  audit(query: AuditQuery): Promise<readonly AuditRecord[]> {
+    return this.#disk.audit(query);
+  }
+
+  documents(kind: string): Promise<ReadonlyMap<string, string | Uint8Array>> {
+    return this.#disk.documents(kind);
   }
 
   moveExpiries(milliseconds: number, clock: ClockReading): Promise<void> {

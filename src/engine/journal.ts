@@ -1,20 +1,45 @@
 import type { Change, Leftovers } from '../backends/backend.ts';
-import type { PortGuard } from '../domain/guard.ts';
 import type { RuleSpec } from '../domain/rule.ts';
+import type { NumberedChange, RecordedChange } from './changes.ts';
 import type { ClockReading } from './clock.ts';
-import type { Mutation, Store } from './store/store.ts';
+import type { Beside, Mutation, Store } from './store/store.ts';
+
+/** What is recorded beside mutations; the changes get their numbers here. */
+export interface Entry extends Omit<Beside, 'changes'> {
+  readonly changes?: readonly RecordedChange[];
+}
 
 /** What goes before and after a change of the kernel: the note of what is intended, and the durable record of what was done. */
 export class Journal {
   readonly #store: Store;
   /** Deletions of rules whose time is up, which the disk hasn't taken yet. */
   #owed: readonly Mutation[] = [];
+  #owedChanges: readonly RecordedChange[] = [];
+  #lastChange = 0;
+  readonly #now: () => number;
+  readonly #recorded: () => void;
 
   /** By how much the wall clock was set, where the disk hasn't taken that yet. Milliseconds. */
   #owedMove: { readonly step: number; readonly reading: ClockReading } | undefined;
 
-  constructor(store: Store) {
+  /**
+   * @param now milliseconds since the epoch
+   * @param recorded called whenever changes are on disk
+   */
+  constructor(store: Store, now: () => number, recorded: () => void) {
     this.#store = store;
+    this.#now = now;
+    this.#recorded = recorded;
+  }
+
+  /** Goes on counting from the last change that is on disk. */
+  continueFrom(lastChange: number): void {
+    this.#lastChange = lastChange;
+  }
+
+  /** The number of the last change that is on disk. */
+  get lastChange(): number {
+    return this.#lastChange;
   }
 
   /** Whether the disk hasn't taken all yet. */
@@ -40,24 +65,40 @@ export class Journal {
   }
 
   /** Records what was done, and whatever is owed. @throws RfwError `store-failed`; nothing of it is recorded then */
-  async append(mutations: readonly Mutation[], guard?: PortGuard | null): Promise<void> {
+  async append(mutations: readonly Mutation[], entry: Entry = {}): Promise<void> {
     await this.#payMove();
-    await this.#store.append([...this.#owed, ...mutations], guard);
-    this.#owed = [];
+    const changes = this.#numbered([...this.#owedChanges, ...(entry.changes ?? [])]);
+    const owed = this.#owed.length === 0 ? mutations : [...this.#owed, ...mutations];
+    await this.#store.append(owed, { ...entry, changes });
+    this.#paid(changes);
   }
 
   /** Records that there is no rule and no guard any more. @throws RfwError `store-failed` */
-  async clear(): Promise<void> {
-    await this.#store.clear();
+  async clear(entry: Entry): Promise<void> {
+    const changes = this.#numbered([...this.#owedChanges, ...(entry.changes ?? [])]);
+    await this.#store.clear({ ...entry, changes });
+    this.#paid(changes);
+  }
+
+  #numbered(changes: readonly RecordedChange[]): NumberedChange[] {
+    const at = this.#now();
+    return changes.map((change, index) => ({ number: this.#lastChange + 1 + index, at, change }));
+  }
+
+  #paid(changes: readonly NumberedChange[]): void {
     this.#owed = [];
+    this.#owedChanges = [];
+    this.#lastChange += changes.length;
+    if (changes.length > 0) this.#recorded();
   }
 
   /**
    * Puts off the record of rules that have expired. They are on disk with the instants at which they end, so a restart
    * honours those even if the record never comes.
    */
-  owe(mutations: readonly Mutation[]): void {
+  owe(mutations: readonly Mutation[], changes: readonly RecordedChange[]): void {
     this.#owed = [...this.#owed, ...mutations];
+    this.#owedChanges = [...this.#owedChanges, ...changes];
   }
 
   /**

@@ -10,13 +10,18 @@ const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(reso
 export class WorkQueue<T> {
   readonly #work: (batch: readonly T[]) => Promise<void>;
   readonly #limit: number;
+  readonly #weigh: (item: T) => number;
   #entries: Entry<T>[] = [];
   #draining: Promise<void> | undefined;
 
-  /** @param work must not reject: it answers for its items itself */
-  constructor(work: (batch: readonly T[]) => Promise<void>, limit: number) {
+  /**
+   * @param work must not reject: it answers for its items itself
+   * @param limit how much a batch weighs at most; an item that weighs more is one by itself
+   */
+  constructor(work: (batch: readonly T[]) => Promise<void>, limit: number, weigh: (item: T) => number = () => 1) {
     this.#work = work;
     this.#limit = limit;
+    this.#weigh = weigh;
   }
 
   push(item: T): void {
@@ -67,8 +72,15 @@ export class WorkQueue<T> {
   }
 
   #takeBatch(): T[] {
-    const task = this.#entries.findIndex((entry) => 'task' in entry);
-    const end = Math.min(task < 0 ? this.#entries.length : task, this.#limit);
-    return this.#entries.splice(0, end).flatMap((entry) => ('item' in entry ? [entry.item] : []));
+    const batch: T[] = [];
+    let weight = 0;
+    for (const entry of this.#entries) {
+      if ('task' in entry) break;
+      weight += this.#weigh(entry.item);
+      if (weight > this.#limit && batch.length > 0) break;
+      batch.push(entry.item);
+    }
+    this.#entries.splice(0, batch.length);
+    return batch;
   }
 }

@@ -1,5 +1,5 @@
 import { Column } from '../domain/column.ts';
-import type { Rule, RuleSpec } from '../domain/rule.ts';
+import { type Action, actions, type Chain, chains, type Rule, type RuleSpec } from '../domain/rule.ts';
 import { SpecTable, type SpecTableState } from '../domain/spec-table.ts';
 import type { Mutation } from './store/store.ts';
 import { Texts, type TextsState } from './texts.ts';
@@ -13,6 +13,13 @@ export interface RuleSetState {
   readonly origins: Uint32Array;
   readonly comments: Uint32Array;
   readonly texts: TextsState;
+}
+
+/** How many rules of one action stand in one chain. */
+export interface RuleCount {
+  readonly chain: Chain;
+  readonly action: Action;
+  readonly rules: number;
 }
 
 /** Rows that may be free, beside as many as are in use, before the table is closed up. */
@@ -69,6 +76,17 @@ export class RuleSet {
     return this.#specs.size;
   }
 
+  /** How many rules each action has in each chain. */
+  counts(): readonly RuleCount[] {
+    const counts = new Map<string, number>();
+    this.#specs.eachShape(({ chain, action }, rules) => {
+      counts.set(`${chain} ${action}`, (counts.get(`${chain} ${action}`) ?? 0) + rules);
+    });
+    return chains.flatMap((chain) =>
+      actions.map((action) => ({ chain, action, rules: counts.get(`${chain} ${action}`) ?? 0 })),
+    );
+  }
+
   get(spec: RuleSpec): Rule | undefined {
     const row = this.#specs.find(spec);
     return row < 0 ? undefined : this.#rule(row);
@@ -85,9 +103,9 @@ export class RuleSet {
     return { [Symbol.iterator]: () => this.#ascending() };
   }
 
-  /** Newest first, even while rules come and go: those that stand when their turn comes. */
-  newestFirst(): Iterable<Rule> {
-    return { [Symbol.iterator]: () => this.#descending() };
+  /** Of one chain or all, newest first, even while rules come and go: those that stand when their turn comes. */
+  newestFirst(chain?: Chain): Iterable<Rule> {
+    return { [Symbol.iterator]: () => this.#descending(chain) };
   }
 
   /** Every instant at which a rule ends, in milliseconds since the epoch, and the place of the rule in the order. */
@@ -103,7 +121,7 @@ export class RuleSet {
     for (const { kind, rule } of mutations) {
       if (kind === 'delete') this.#remove(rule);
       else if (kind === 'insert') this.#add(rule);
-      else this.#expiries.set(this.#specs.find(rule), rule.expiresAt ?? never);
+      else this.#update(rule);
     }
     this.#tidy();
   }
@@ -123,6 +141,14 @@ export class RuleSet {
     this.#creations.set(row, rule.createdAt);
     this.#origins.set(row, this.#texts.use(rule.origin));
     this.#comments.set(row, this.#texts.use(rule.comment));
+  }
+
+  #update(rule: Rule): void {
+    const row = this.#specs.find(rule);
+    this.#expiries.set(row, rule.expiresAt ?? never);
+    const comment = this.#texts.use(rule.comment);
+    this.#texts.release(this.#comments.get(row));
+    this.#comments.set(row, comment);
   }
 
   #remove(spec: RuleSpec): void {
@@ -163,7 +189,7 @@ export class RuleSet {
     for (let row = this.#specs.next(0); row >= 0; row = this.#specs.next(row + 1)) yield this.#rule(row);
   }
 
-  *#descending(): Generator<Rule> {
+  *#descending(chain: Chain | undefined): Generator<Rule> {
     let below = Number.POSITIVE_INFINITY;
     for (;;) {
       // Looked for anew each time: rows move when the table is closed up.
@@ -171,7 +197,7 @@ export class RuleSet {
       while (row >= 0 && !this.#specs.has(row)) row--;
       if (row < 0) return;
       const rule = this.#rule(row);
-      yield rule;
+      if (chain === undefined || rule.chain === chain) yield rule;
       below = rule.seq;
     }
   }

@@ -1,8 +1,5 @@
-import type { RfwError } from '../domain/errors.ts';
-import type { DeleteCommand, PutCommand, RuleOutcome } from './decide.ts';
-import type { Pending } from './pending.ts';
-
-type Command = PutCommand | DeleteCommand;
+import { RfwError } from '../domain/errors.ts';
+import type { AskedCommand, Result, RuleOutcome } from './decide.ts';
 
 /** What became of many commands. */
 export class Tally {
@@ -16,26 +13,19 @@ export class Tally {
   };
   refused = 0;
   /** The first command that was refused, and why. */
-  firstRefusal: { readonly command: Command; readonly error: RfwError } | undefined;
+  firstRefusal: { readonly command: AskedCommand; readonly error: RfwError } | undefined;
 
-  /** The commands as the queue takes them, each counted when it is answered. @param done called when all are */
-  count(commands: readonly Command[], done: () => void): Pending[] {
-    let left = commands.length;
-    const answered = (): void => {
-      if (--left === 0) done();
-    };
-    return commands.map((command) => ({
-      command,
-      resolve: ({ status }) => {
-        // A put or delete is never decided as an expiry.
-        this.outcomes[status as RuleOutcome['status']]++;
-        answered();
-      },
-      reject: (error) => {
+  /** Counts what became of some more commands. */
+  count(commands: readonly AskedCommand[], results: readonly Result[]): void {
+    for (const [index, command] of commands.entries()) {
+      const result = results[index];
+      if (result instanceof RfwError) {
         this.refused++;
-        this.firstRefusal ??= { command, error };
-        answered();
-      },
-    }));
+        this.firstRefusal ??= { command, error: result };
+      } else if (result !== undefined) {
+        // What a caller asks for is never decided as an expiry.
+        this.outcomes[result.status as RuleOutcome['status']]++;
+      }
+    }
   }
 }

@@ -1,14 +1,19 @@
 import { type Backend, type Change, hasRepaired, isEmpty, nothingRepaired } from '../backends/backend.ts';
+import { RfwError } from '../domain/errors.ts';
 import type { Rule } from '../domain/rule.ts';
+import type { AuditEntry } from './audit.ts';
+import type { RecordedChange } from './changes.ts';
 import type { Clock } from './clock.ts';
-import { decide } from './decide.ts';
+import { type Circumstances, decideAll, type Result } from './decide.ts';
 import { Draft } from './draft.ts';
-import { eventOf, type WriterEvent } from './events.ts';
-import { Journal } from './journal.ts';
-import { asRfwError, type Decided, isRefusal, type Pending, rejectAll } from './pending.ts';
+import { changesOf, eventsOf, type WriterEvent } from './events.ts';
+import { type Entry, Journal } from './journal.ts';
+import { type Decided, type Group, halves, isRefusal, type Pending, partsOf, rejectAll } from './pending.ts';
 import { degradedError } from './reconcile.ts';
+import type { RuleStep } from './rule-step.ts';
 import { Standing, type StandingOptions } from './standing.ts';
-import type { Mutation, Store, StoredState } from './store/store.ts';
+import type { DocumentWrite, Mutation, Store, StoredState } from './store/store.ts';
+import { isGone } from './undo.ts';
 
 const nothing = { add: [], remove: [] };
 const noChange: Change = { add: [], remove: [], refresh: [], renew: [] };
@@ -18,6 +23,8 @@ const owedRetry = 1000;
 
 export interface WriterOptions extends StandingOptions {
   readonly store: Store;
+  /** Called whenever recorded changes are on disk. */
+  readonly onRecorded: () => void;
 }
 
 /**
@@ -38,7 +45,7 @@ export class Writer {
     this.#store = options.store;
     this.#clock = options.clock;
     this.#onEvent = options.onEvent;
-    this.#journal = new Journal(options.store);
+    this.#journal = new Journal(options.store, () => options.clock.wall(), options.onRecorded);
     this.standing = new Standing(options, this.#journal);
   }
 
@@ -47,12 +54,18 @@ export class Writer {
     const state = await this.#store.load();
     this.standing.load(state);
     this.#seq = state.lastSeq;
+    this.#journal.continueFrom(state.lastChange);
     return state;
   }
 
   /** Why the kernel doesn't hold what it should; undefined when it does. */
   get degraded(): string | undefined {
     return this.standing.reconciler.degraded;
+  }
+
+  /** The number of the last recorded change. */
+  get lastChange(): number {
+    return this.#journal.lastChange;
   }
 
   /** Milliseconds to wait before another try to recover, or to store what is owed; undefined when there is no need. */
@@ -72,8 +85,8 @@ export class Writer {
 
   /**
    * Decides, applies, appends and answers. When the kernel refuses, it is brought back to what it should hold. If that
-   * found drift, the same batch is tried once more; otherwise each command alone, so that one that is refused
-   * never fails its neighbours.
+   * found drift, the same batch is tried once more; otherwise in halves, so that a command that is refused never fails
+   * its neighbours.
    */
   async #commit(batch: readonly Pending[], mayRetry: boolean): Promise<void> {
     const { draft, decided } = this.#decide(batch);
@@ -94,11 +107,17 @@ export class Writer {
         return this.#refused(waiting, change.add, error, mayRetry);
       }
       try {
-        await this.#append(mutations);
+        await this.#append(mutations, entryOf(decided));
       } catch (error) {
         return this.#unstored(decided, change.add, error);
       }
       if (!isEmpty(second)) await this.#shorten(second);
+    } else {
+      try {
+        await this.#append(mutations, entryOf(decided));
+      } catch (error) {
+        return rejectAll(waiting, error);
+      }
     }
     this.#answer(decided);
   }
@@ -133,17 +152,44 @@ export class Writer {
 
   #decide(batch: readonly Pending[]): { draft: Draft; decided: Decided[] } {
     const draft = new Draft(this.standing.rules);
-    const now = this.#clock.wall();
-    const circumstances = { now, whitelist: this.standing.protection.whitelist, nextSeq: () => ++this.#seq };
+    const circumstances = this.#circumstances(() => ++this.#seq);
     const decided: Decided[] = [];
     for (const pending of batch) {
-      try {
-        decided.push({ pending, outcome: decide(draft, pending.command, circumstances) });
-      } catch (error) {
-        pending.reject(asRfwError(error));
-      }
+      const results = decideAll(draft, pending.commands, pending.atomic, circumstances);
+      // What has nothing to wait for is answered at once.
+      if (pending.record === undefined && results.every(isError)) pending.resolve(results);
+      else decided.push({ pending, results });
     }
     return { draft, decided };
+  }
+
+  /** What would become of commands if they were written now. Changes nothing. */
+  preview({ commands, atomic }: Group): Result[] {
+    let seq = this.#seq;
+    const circumstances = this.#circumstances(() => ++seq);
+    return decideAll(new Draft(this.standing.rules), commands, atomic, circumstances);
+  }
+
+  /** Takes a change of rules back. @throws RfwError when not all of it could be; it can be tried again */
+  async revert(steps: readonly RuleStep[]): Promise<void> {
+    const commands = steps
+      .filter(({ after }) => after !== undefined)
+      .map((step) => ({ kind: 'revert', step }) as const);
+    const results = await new Promise<readonly Result[]>((resolve, reject) => {
+      void this.write([{ commands, atomic: false, resolve, reject }]);
+    });
+    const failure = results.find((result) => result instanceof RfwError);
+    if (failure !== undefined) throw failure;
+    await this.standing.reinsert(steps.flatMap((step) => (isGone(step) ? (step.before ?? []) : [])));
+  }
+
+  /** Stores, beside nothing. @throws RfwError `store-failed` */
+  async record(entry: Entry): Promise<void> {
+    await this.#journal.append([], entry);
+  }
+
+  #circumstances(nextSeq: () => number): Circumstances {
+    return { now: this.#clock.wall(), whitelist: this.standing.protection.whitelist, nextSeq };
   }
 
   /**
@@ -156,18 +202,17 @@ export class Writer {
     else await this.#journal.release(remove, this.standing.reconciler.strays);
   }
 
-  async #append(mutations: readonly Mutation[]): Promise<void> {
-    if (mutations.length === 0) return;
-    await this.#journal.append(mutations);
+  async #append(mutations: readonly Mutation[], entry: Entry): Promise<void> {
+    if (mutations.length === 0 && entry.documents?.length === 0 && entry.audit?.length === 0) return;
+    await this.#journal.append(mutations, entry);
     this.standing.commit(mutations);
   }
 
   #answer(decided: readonly Decided[]): void {
-    for (const { pending, outcome } of decided) {
+    for (const { pending, results } of decided) {
       // First the answer: what is done is done, whatever becomes of those who only listen.
-      pending.resolve(outcome);
-      const event = eventOf(pending.command, outcome);
-      if (event !== undefined) this.#onEvent(event);
+      pending.resolve(results);
+      for (const event of eventsOf(pending.commands, results)) this.#onEvent(event);
     }
   }
 
@@ -176,12 +221,14 @@ export class Writer {
    * rule whose time is up must not come back. Their deletion is owed.
    */
   async #unstored(decided: readonly Decided[], added: readonly Rule[], error: unknown): Promise<void> {
-    const ended = decided.filter(({ outcome }) => outcome.status === 'expired');
-    const others = decided.filter(({ outcome }) => outcome.status !== 'expired');
+    const isExpiry = ({ pending }: Decided): boolean => pending.commands[0]?.kind === 'expire';
+    const ended = decided.filter(isExpiry);
+    const others = decided.filter((one) => !isExpiry(one));
     const draft = new Draft(this.standing.rules);
-    for (const { outcome } of ended) if (outcome.status === 'expired') draft.remove(outcome.rule);
+    const changes = ended.flatMap(({ pending, results }) => changesOf(pending.commands, results));
+    for (const { rule } of changes) draft.remove(rule);
     const deletions = draft.mutations();
-    this.#journal.owe(deletions);
+    this.#journal.owe(deletions, changes);
     this.standing.commit(deletions);
     this.#answer(ended);
     if (others.length === 0) return;
@@ -207,10 +254,28 @@ export class Writer {
     if (repair === undefined) return rejectAll(waiting, error);
     if (mayRetry && hasRepaired(repair)) return this.#commit(waiting, false);
     await this.#note(nothing);
-    if (waiting.length === 1) return rejectAll(waiting, error);
-    for (const pending of waiting) {
-      if (this.degraded === undefined) await this.#commit([pending], false);
-      else rejectAll([pending], degradedError(this.degraded));
+    if (waiting.reduce((parts, pending) => parts + partsOf(pending), 0) <= 1) return rejectAll(waiting, error);
+    for (const half of halves(waiting)) {
+      if (this.degraded === undefined) await this.#commit(half, false);
+      else rejectAll(half, degradedError(this.degraded));
     }
   }
+}
+
+/** What is recorded of commands that have been decided. */
+function entryOf(decided: readonly Decided[]): Entry {
+  const documents: DocumentWrite[] = [];
+  const audit: AuditEntry[] = [];
+  const changes: RecordedChange[] = [];
+  for (const { pending, results } of decided) {
+    for (const change of changesOf(pending.commands, results)) changes.push(change);
+    const recording = pending.record?.(results);
+    for (const document of recording?.documents ?? []) documents.push(document);
+    for (const entry of recording?.audit ?? []) audit.push(entry);
+  }
+  return { changes, documents, audit };
+}
+
+function isError(result: Result): boolean {
+  return result instanceof RfwError;
 }

@@ -55,7 +55,7 @@ describe('renderOutcome', () => {
   };
 
   it.each(['created', 'exists', 'updated', 'deleted'] as const)('says %s and of which rule', (status) => {
-    expect(renderOutcome({ status, rule })).toEqual({
+    expect(renderOutcome(status === 'updated' ? { status, rule, before: rule } : { status, rule })).toEqual({
       status,
       rule: {
         action: 'drop',

@@ -1,12 +1,16 @@
 import { actions, chains } from '../../domain/rule.ts';
-import type { RuleState, Total } from '../backend.ts';
+import type { Total } from '../backend.ts';
+import type { SavedLine } from './line.ts';
 
-/** What the rules have met together, by chain and action. */
-export function totalsOf(states: readonly RuleState[]): Total[] {
+/** What rules and lists have met together, by chain and action. */
+export function totalsOf(lines: readonly SavedLine[]): Total[] {
   return chains.flatMap((chain) =>
     actions.map((action) => {
-      const met = states.filter(({ spec }) => spec.chain === chain && spec.action === action);
-      const sumOf = (counter: 'packets' | 'bytes'): bigint => met.reduce((sum, state) => sum + state[counter], 0n);
+      const met = lines.filter(({ spec, list }) => {
+        const counted = spec ?? list;
+        return counted?.chain === chain && counted.action === action;
+      });
+      const sumOf = (counter: 'packets' | 'bytes'): bigint => met.reduce((sum, line) => sum + line[counter], 0n);
       return { chain, action, packets: sumOf('packets'), bytes: sumOf('bytes') };
     }),
   );

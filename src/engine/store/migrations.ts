@@ -1,5 +1,7 @@
 import type { DatabaseSyncInstance } from '@photostructure/sqlite';
 import { RfwError } from '../../domain/errors.ts';
+import { auditSchema } from './audit-table.ts';
+import { changeLogSchema } from './change-log.ts';
 
 /**
  * The schema, one step a version. A step that has been released is never edited: the next change is a new step.
@@ -49,6 +51,9 @@ const steps: readonly string[] = [
    INSERT INTO rules_2 SELECT * FROM rules;
    DROP TABLE rules;
    ALTER TABLE rules_2 RENAME TO rules;`,
+  `${changeLogSchema}
+   CREATE TABLE documents (kind TEXT NOT NULL, id TEXT NOT NULL, body ANY NOT NULL, PRIMARY KEY (kind, id)) STRICT;
+   ${auditSchema}`,
 ];
 
 /**

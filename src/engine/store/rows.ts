@@ -48,6 +48,18 @@ export function readSpec(row: Row, from = 0): RuleSpec {
   });
 }
 
+/** Reads what `ruleColumns` gave. @throws RfwError when somebody else has written it */
+export function readRule(row: Row): Rule {
+  return {
+    ...readSpec(row, 1),
+    seq: Number(row[0]),
+    expiresAt: row[7] === null ? null : Number(row[7]),
+    createdAt: Number(row[8]),
+    origin: String(row[9]),
+    comment: String(row[10]),
+  };
+}
+
 /** What `RuleReader` reads: seven columns instead of eleven, since each one of a million rows takes its time. */
 export const ruleSelection = `seq, source, expires_at, created_at,
   action || ' ' || chain || ' ' || "in" || ' ' || "out" || ' ' || destination, origin, comment`;

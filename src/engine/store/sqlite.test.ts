@@ -193,7 +193,7 @@ describe('an append', () => {
     await store.append([insert(1)]);
     await store.intend({ rules: [spec('10.0.0.2')], guards: [], removed: [] });
     const twice = { kind: 'insert' as const, rule: rule(1, '10.0.0.3') };
-    await expect(store.append([insert(2), twice], null)).rejects.toMatchObject({ code: 'store-failed' });
+    await expect(store.append([insert(2), twice], { guard: null })).rejects.toMatchObject({ code: 'store-failed' });
     expect(await loaded(store)).toMatchObject({
       rules: [rule(1, '10.0.0.1')],
       lastSeq: 1,

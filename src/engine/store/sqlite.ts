@@ -2,9 +2,12 @@ import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DatabaseSyncInstance, StatementSyncInstance } from '@photostructure/sqlite';
 import { RfwError, reasonOf } from '../../domain/errors.ts';
-import type { PortGuard } from '../../domain/guard.ts';
 import type { Rule } from '../../domain/rule.ts';
+import type { AuditQuery, AuditRecord } from '../audit.ts';
+import type { ChangePage } from '../changes.ts';
 import type { ClockReading } from '../clock.ts';
+import { AuditTable, type Retention } from './audit-table.ts';
+import { ChangeLog } from './change-log.ts';
 import { asStoreError, lock, open, transaction } from './database.ts';
 import {
   formerHolder,
@@ -19,7 +22,7 @@ import {
 import { migrate } from './migrations.ts';
 import { type Row, RuleReader, readSpec, ruleColumns, ruleSelection, specColumns } from './rows.ts';
 import { type Identity, identityOf, readSnapshot, writeSnapshot } from './snapshot-file.ts';
-import type { Intention, Mutation, Store, StoredState } from './store.ts';
+import type { Beside, Intention, Mutation, Store, StoredState } from './store.ts';
 
 /** Rules that are read at once. */
 const pageLength = 10_000;
@@ -37,14 +40,19 @@ export class SqliteStore implements Store {
   readonly #db: DatabaseSyncInstance;
   /** A second connection, which doesn't wait for the disk: what it writes has to survive the process, not the machine. */
   readonly #notes: DatabaseSyncInstance;
+  readonly #changes: ChangeLog;
+  readonly #audit: AuditTable;
+  /** The highest place in the order that is on disk. */
+  #lastSeq: number;
   readonly #statements = new Map<string, StatementSyncInstance>();
 
   /**
    * Opens the state folder, which is made where it is missing, and holds it against a second daemon.
    * @param program name and version: the snapshot of another one isn't read
+   * @param retention of the audit log
    * @throws RfwError `state-in-use` or `store-failed`
    */
-  constructor(folder: string, program = '') {
+  constructor(folder: string, program = '', retention: Retention = { keep: 0, limit: 0 }) {
     try {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
       this.#lock = lock(folder);
@@ -59,6 +67,9 @@ export class SqliteStore implements Store {
       // Rules tell who asked for them.
       if ((statSync(this.#file).mode & 0o777) !== 0o600) chmodSync(this.#file, 0o600);
       migrate(this.#db);
+      this.#changes = new ChangeLog(this.#db);
+      this.#audit = new AuditTable(this.#db, retention);
+      this.#lastSeq = this.#readMeta<number>('last_seq') ?? 0;
       this.#notes = open(this.#file, 'NORMAL');
     } catch (error) {
       this.#lock.close();
@@ -68,7 +79,6 @@ export class SqliteStore implements Store {
 
   async load(): Promise<StoredState> {
     try {
-      const lastSeq = this.#readMeta<number>('last_seq') ?? 0;
       const intended = this.#prepareRows('SELECT removed, * FROM intended').all() as Row[];
       const guards = this.#prepareRows('SELECT guard FROM intended_guards').all() as Row[];
       const noted = (removed: 0 | 1) => intended.filter(([was]) => was === removed).map((row) => readSpec(row, 1));
@@ -81,7 +91,8 @@ export class SqliteStore implements Store {
           removed: noted(1),
           guards: guards.map(([guard]) => readGuard(JSON.parse(String(guard)))),
         },
-        lastSeq,
+        lastSeq: this.#lastSeq,
+        lastChange: this.#changes.last,
         clock: this.#readMeta<ClockReading>('clock'),
         snapshot: readSnapshot(this.#folder, this.#found, this.#program),
       };
@@ -120,12 +131,13 @@ export class SqliteStore implements Store {
     });
   }
 
-  async append(mutations: readonly Mutation[], guard?: PortGuard | null): Promise<void> {
+  async append(mutations: readonly Mutation[], beside: Beside = {}): Promise<void> {
+    let written = 0;
     transaction(this.#db, 'Could not store the change', () => {
       this.#prepare('DELETE FROM intended').run();
       this.#prepare('DELETE FROM intended_guards').run();
-      if (guard !== undefined) this.#writeMeta('guard', guard === null ? null : storedGuard(guard));
-      let lastSeq = 0;
+      this.#keep(beside);
+      let lastSeq = this.#lastSeq;
       for (const { kind, rule } of mutations) {
         if (kind === 'delete') {
           this.#prepare('DELETE FROM rules WHERE seq = ?').run(rule.seq);
@@ -133,18 +145,53 @@ export class SqliteStore implements Store {
           this.#prepare('INSERT INTO rules VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)').run(...ruleColumns(rule));
           lastSeq = Math.max(lastSeq, rule.seq);
         } else {
-          this.#prepare('UPDATE rules SET expires_at = ? WHERE seq = ?').run(rule.expiresAt, rule.seq);
+          const update = this.#prepare('UPDATE rules SET expires_at = ?, comment = ? WHERE seq = ?');
+          update.run(rule.expiresAt, rule.comment, rule.seq);
         }
       }
-      if (lastSeq > 0) this.#writeMeta('last_seq', lastSeq);
+      if (lastSeq > this.#lastSeq) this.#writeMeta('last_seq', lastSeq);
+      written = lastSeq;
+    });
+    this.#lastSeq = written;
+  }
+
+  async clear(beside: Beside = {}): Promise<void> {
+    transaction(this.#db, 'Could not delete the rules', () => {
+      for (const table of ['rules', 'intended', 'intended_guards']) this.#prepare(`DELETE FROM ${table}`).run();
+      this.#keep({ guard: null, ...beside });
     });
   }
 
-  async clear(): Promise<void> {
-    transaction(this.#db, 'Could not delete the rules', () => {
-      for (const table of ['rules', 'intended', 'intended_guards']) this.#prepare(`DELETE FROM ${table}`).run();
-      this.#writeMeta('guard', null);
-    });
+  async changes(after: number, limit: number): Promise<ChangePage> {
+    try {
+      return this.#changes.page(after, limit);
+    } catch (error) {
+      throw asStoreError(error, 'Could not read the recorded changes');
+    }
+  }
+
+  async documents(kind: string): Promise<ReadonlyMap<string, string | Uint8Array>> {
+    try {
+      const rows = this.#prepareRows('SELECT id, body FROM documents WHERE kind = ? ORDER BY id').all(kind) as Row[];
+      return new Map(rows.map(([id, body]) => [String(id), body instanceof Uint8Array ? body : String(body)]));
+    } catch (error) {
+      throw asStoreError(error, `Could not read what is stored as ${kind}`);
+    }
+  }
+
+  async audit(query: AuditQuery): Promise<readonly AuditRecord[]> {
+    return this.#audit.page(query);
+  }
+
+  /** Stores what is given beside mutations, within their transaction. */
+  #keep({ guard, changes = [], documents = [], audit = [] }: Beside): void {
+    if (guard !== undefined) this.#writeMeta('guard', guard === null ? null : storedGuard(guard));
+    if (changes.length > 0) this.#changes.append(changes);
+    this.#audit.append(audit);
+    for (const { kind, id, body } of documents) {
+      if (body === null) this.#prepare('DELETE FROM documents WHERE kind = ? AND id = ?').run(kind, id);
+      else this.#prepare('INSERT OR REPLACE INTO documents VALUES (?, ?, ?)').run(kind, id, body);
+    }
   }
 
   async moveExpiries(milliseconds: number, clock: ClockReading): Promise<void> {

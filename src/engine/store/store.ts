@@ -1,13 +1,16 @@
 import type { Leftovers } from '../../backends/backend.ts';
 import type { PortGuard } from '../../domain/guard.ts';
 import type { Rule, RuleSpec } from '../../domain/rule.ts';
+import type { AuditEntry, AuditQuery, AuditRecord } from '../audit.ts';
+import type { ChangePage, NumberedChange } from '../changes.ts';
 import type { ClockReading } from '../clock.ts';
 import type { Holder } from './holder.ts';
 
 /** One durable change of one rule. */
 export type Mutation =
   | { readonly kind: 'insert'; readonly rule: Rule }
-  | { readonly kind: 'expiry'; readonly rule: Rule }
+  /** Another expiry or comment; the rest stays. */
+  | { readonly kind: 'update'; readonly rule: Rule }
   | { readonly kind: 'delete'; readonly rule: Rule };
 
 /** A change that is about to be made in the kernel. */
@@ -28,8 +31,30 @@ export interface StoredState {
   readonly intended: Intention;
   /** The highest `seq` ever given out. */
   readonly lastSeq: number;
+  /** The number of the last recorded change; 0 when there is none. */
+  readonly lastChange: number;
   /** The clocks when the expiries were last moved; undefined in a new store. */
   readonly clock: ClockReading | undefined;
+}
+
+/** A text or bytes by kind and id: what is stored beside the rules, such as tokens and lists. */
+export interface StoredDocument {
+  readonly kind: string;
+  readonly id: string;
+  readonly body: string | Uint8Array;
+}
+
+/** A document that is written or, without a body, deleted. */
+export type DocumentWrite = StoredDocument | { readonly kind: string; readonly id: string; readonly body: null };
+
+/** What is stored in one transaction with mutations. */
+export interface Beside {
+  /** The guard that is in the kernel. */
+  readonly guard?: PortGuard | null;
+  /** Numbered one after the other. */
+  readonly changes?: readonly NumberedChange[];
+  readonly documents?: readonly DocumentWrite[];
+  readonly audit?: readonly AuditEntry[];
 }
 
 /**
@@ -43,12 +68,18 @@ export interface Store {
    */
   intend(intention: Intention): Promise<void>;
   /**
-   * Stores the mutations, and the guard where one is given, as one transaction, and forgets what was intended. It is on
+   * Stores the mutations, and what is given beside them, as one transaction, and forgets what was intended. It is on
    * disk when the promise resolves.
    */
-  append(mutations: readonly Mutation[], guard?: PortGuard | null): Promise<void>;
-  /** Deletes all rules, the guard and what was intended, as one transaction. */
-  clear(): Promise<void>;
+  append(mutations: readonly Mutation[], beside?: Beside): Promise<void>;
+  /** Deletes all rules, the guard and what was intended, and stores what is given beside, as one transaction. */
+  clear(beside?: Beside): Promise<void>;
+  /** At most so many of the recorded changes after the one with this number. */
+  changes(after: number, limit: number): Promise<ChangePage>;
+  /** What somebody did or tried to do, newest first. */
+  audit(query: AuditQuery): Promise<readonly AuditRecord[]>;
+  /** The documents of a kind, by their ids in ascending order. */
+  documents(kind: string): Promise<ReadonlyMap<string, string | Uint8Array>>;
   /** Moves every expiry by so many milliseconds, because the wall clock was set by as much, and stores the reading. */
   moveExpiries(milliseconds: number, clock: ClockReading): Promise<void>;
   /**
