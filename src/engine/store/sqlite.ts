@@ -18,7 +18,9 @@ import {
   storedHolder,
 } from './holder.ts';
 import { migrate } from './migrations.ts';
-import { type Row, RuleReader, readSpec, ruleColumns, ruleSelection, specColumns } from './rows.ts';
+import { type Row, RuleReader, readSpec, ruleSelection, specColumns } from './rows.ts';
+import type { RuleRun } from './rule-runs.ts';
+import { RuleTable } from './rule-table.ts';
 import { type Identity, identityOf, readSnapshot, writeSnapshot } from './snapshot-file.ts';
 import type { Beside, Intention, Mutation, Store, StoredState } from './store.ts';
 
@@ -39,6 +41,7 @@ export class SqliteStore implements Store {
   /** A second connection, which doesn't wait for the disk: what it writes has to survive the process, not the machine. */
   readonly #notes: DatabaseSyncInstance;
   readonly #changes: ChangeLog;
+  readonly #rules: RuleTable;
   readonly #statements = new Map<string, StatementSyncInstance>();
 
   /**
@@ -62,6 +65,7 @@ export class SqliteStore implements Store {
       if ((statSync(this.#file).mode & 0o777) !== 0o600) chmodSync(this.#file, 0o600);
       migrate(this.#db);
       this.#changes = new ChangeLog(this.#db);
+      this.#rules = new RuleTable(this.#db);
       this.#notes = open(this.#file, 'NORMAL');
     } catch (error) {
       this.#lock.close();
@@ -77,7 +81,7 @@ export class SqliteStore implements Store {
       const noted = (removed: 0 | 1) => intended.filter(([was]) => was === removed).map((row) => readSpec(row, 1));
       const stored = this.#readMeta<StoredGuard | null>('guard') ?? null;
       return {
-        rules: { [Symbol.iterator]: () => this.#rules() },
+        rules: { [Symbol.iterator]: () => this.#stored() },
         guard: stored === null ? null : readGuard(stored),
         intended: {
           rules: noted(0),
@@ -94,7 +98,7 @@ export class SqliteStore implements Store {
     }
   }
 
-  *#rules(): Generator<Rule> {
+  *#stored(): Generator<Rule> {
     try {
       const page = this.#prepareRows(
         `SELECT ${ruleSelection} FROM rules WHERE seq > ? ORDER BY seq LIMIT ${pageLength}`,
@@ -128,19 +132,8 @@ export class SqliteStore implements Store {
     transaction(this.#db, 'Could not store the change', () => {
       this.#prepare('DELETE FROM intended').run();
       this.#prepare('DELETE FROM intended_guards').run();
-      this.#keep(beside);
-      let lastSeq = 0;
-      for (const { kind, rule } of mutations) {
-        if (kind === 'delete') {
-          this.#prepare('DELETE FROM rules WHERE seq = ?').run(rule.seq);
-        } else if (kind === 'insert') {
-          this.#prepare('INSERT INTO rules VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)').run(...ruleColumns(rule));
-          lastSeq = Math.max(lastSeq, rule.seq);
-        } else {
-          const update = this.#prepare('UPDATE rules SET expires_at = ?, comment = ? WHERE seq = ?');
-          update.run(rule.expiresAt, rule.comment, rule.seq);
-        }
-      }
+      const { runs, lastSeq } = this.#rules.write(mutations);
+      this.#keep(beside, runs);
       if (lastSeq > 0) this.#writeMeta('last_seq', lastSeq);
     });
   }
@@ -170,9 +163,9 @@ export class SqliteStore implements Store {
   }
 
   /** Stores what is given beside mutations, within their transaction. */
-  #keep({ guard, changes = [], documents = [] }: Beside): void {
+  #keep({ guard, changes = [], documents = [] }: Beside, runs: readonly RuleRun[] = []): void {
     if (guard !== undefined) this.#writeMeta('guard', guard === null ? null : storedGuard(guard));
-    if (changes.length > 0) this.#changes.append(changes);
+    if (changes.length > 0) this.#changes.append(changes, runs);
     for (const { kind, id, body } of documents) {
       if (body === null) this.#prepare('DELETE FROM documents WHERE kind = ? AND id = ?').run(kind, id);
       else this.#prepare('INSERT OR REPLACE INTO documents VALUES (?, ?, ?)').run(kind, id, body);
