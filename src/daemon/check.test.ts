@@ -24,6 +24,7 @@ describe('checkReport', () => {
   listen on http://127.0.0.1:7390 and [::1] without authentication
   enforce rules with the backend auto (iptables where it works, else nftables), and keep them in ${folder.at('state')}
   give a rule that doesn't say how long it lasts 86400 seconds
+  keep entries of the audit log for 7776000 seconds, the newest 1000000 at most
   refuse rules that touch 127.0.0.0/8, 192.0.2.1-192.0.2.9
   guard no port, since the outward server is off
 `);
@@ -39,6 +40,8 @@ describe('checkReport', () => {
       'local.server.authentication',
       'non.restful',
       'default.expire = 0',
+      'audit.keep = 0',
+      'audit.limit = 0',
       'firewall.backend = memory',
       'state.dir = state',
     );
@@ -49,6 +52,7 @@ describe('checkReport', () => {
       '  take GET with modify=insert or modify=delete for PUT and DELETE',
       `  enforce rules with the backend memory, and keep them in ${folder.at('state/memory')}`,
       "  give a rule that doesn't say how long it lasts no end",
+      '  keep entries of the audit log for ever',
       '  refuse rules that touch 192.0.2.0/24, 2001:db8::1',
       '  accept TCP port 7393 for 192.0.2.0/24, 2001:db8::1 and drop it for all others, on INPUT and OUTPUT',
       '',

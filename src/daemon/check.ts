@@ -14,12 +14,18 @@ export function checkReport(settings: Settings): string {
     ...serverLines(config),
     `  enforce rules with the backend ${config.backend}${backendDetails(config)}, and keep them in ${stateFolder(config)}`,
     `  give a rule that doesn't say how long it lasts ${config.defaultExpire === 0 ? 'no end' : `${config.defaultExpire} seconds`}`,
+    `  ${retention(config)}`,
     `  refuse rules that touch ${whitelist.entries.map((entry) => entry.text).join(', ')}`,
     guard === null
       ? '  guard no port, since the outward server is off'
       : `  accept TCP port ${guard.port} for ${guard.allowed.map(formatNetwork).join(', ')} and drop it for all others, on INPUT and OUTPUT`,
   ];
   return `${lines.join('\n')}\n`;
+}
+
+function retention({ auditKeep, auditLimit }: Config): string {
+  const time = auditKeep === 0 ? 'for ever' : `for ${auditKeep} seconds`;
+  return `keep entries of the audit log ${time}${auditLimit === 0 ? '' : `, the newest ${auditLimit} at most`}`;
 }
 
 /** What is said of the backend besides its name. */

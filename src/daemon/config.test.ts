@@ -54,6 +54,8 @@ describe('loadConfig', () => {
       nftablesCounters: 'auto',
       rejectTcpReset: false,
       stateDir: '/var/lib/rfw',
+      auditKeep: 7_776_000,
+      auditLimit: 1_000_000,
     } satisfies Config);
   });
 
@@ -78,6 +80,10 @@ describe('loadConfig', () => {
     ['nftables.counters = On', ({ nftablesCounters }) => nftablesCounters, 'on'],
     ['reject.tcp.reset', ({ rejectTcpReset }) => rejectTcpReset, true],
     ['state.dir = /srv/rfw', ({ stateDir }) => stateDir, '/srv/rfw'],
+    ['audit.keep = 0', ({ auditKeep }) => auditKeep, 0],
+    ['audit.keep = 12h', ({ auditKeep }) => auditKeep, 43_200],
+    ['audit.limit = 0', ({ auditLimit }) => auditLimit, 0],
+    ['audit.limit = 250000', ({ auditLimit }) => auditLimit, 250_000],
   ])('takes %s', (line, pick, value) => {
     expect(pick(loadConfig(complete().config(...outward, 'local.server', line)))).toBe(value);
   });
@@ -104,7 +110,10 @@ describe('loadConfig', () => {
   });
 
   it.each([
-    [[...local, 'locl.server'], /^FILE, line 4: unknown key locl\.server\. Allowed: outward\.server, .*, state\.dir$/],
+    [
+      [...local, 'locl.server'],
+      /^FILE, line 4: unknown key locl\.server\. Allowed: outward\.server, .*, audit\.limit$/,
+    ],
     [
       ['local.server = yes'],
       'FILE, line 2: local.server is a flag. Allowed: the key alone on its line turns it on; remove the line to turn it off',
@@ -154,6 +163,14 @@ describe('loadConfig', () => {
     [[...local, 'nftables.counters'], 'FILE, line 4: nftables.counters needs a value: nftables.counters = …'],
     [[...local, 'reject.tcp.reset = on'], /^FILE, line 4: reject\.tcp\.reset is a flag\. Allowed: /],
     [[...local, 'state.dir ='], 'FILE, line 4: state.dir = : it must not be empty'],
+    [[...local, 'audit.keep = 3w'], /^FILE, line 4: audit\.keep = 3w: Incorrect duration "3w"/],
+    [[...local, 'audit.keep'], 'FILE, line 4: audit.keep needs a value: audit.keep = …'],
+    [
+      [...local, 'audit.limit = -1'],
+      'FILE, line 4: audit.limit = -1: it must be a number of at most nine digits; 0 is no limit',
+    ],
+    [[...local, 'audit.limit = 1e6'], /^FILE, line 4: audit\.limit = 1e6: it must be a number/],
+    [[...local, 'audit.limit ='], /^FILE, line 4: audit\.limit = : it must be a number/],
     [['whitelist.file = white.list'], 'FILE: no server is on. Allowed: outward.server, local.server, or both'],
     [[], 'FILE: no server is on. Allowed: outward.server, local.server, or both'],
     [['[server]'], 'FILE, line 2: unknown section [server]. Allowed: [config]'],

@@ -31,6 +31,10 @@ export interface Config {
   /** Whether reject answers TCP with a reset, where the backend is nftables. */
   readonly rejectTcpReset: boolean;
   readonly stateDir: string;
+  /** Seconds that an entry of the audit log is kept; 0 is for ever. */
+  readonly auditKeep: number;
+  /** How many entries it has at most; 0 is any number. */
+  readonly auditLimit: number;
 }
 
 export interface OutwardConfig {
@@ -65,6 +69,8 @@ const knownKeys = [
   'nftables.counters',
   'reject.tcp.reset',
   'state.dir',
+  'audit.keep',
+  'audit.limit',
 ] as const;
 type Key = (typeof knownKeys)[number];
 
@@ -127,6 +133,8 @@ export function parseConfig(text: string, file: string): Config {
     nftablesCounters: settings.value('nftables.counters', 'auto', counterChoice),
     rejectTcpReset: settings.flag('reject.tcp.reset'),
     stateDir: settings.value('state.dir', '/var/lib/rfw', (text) => resolve(dirname(file), notEmpty(text))),
+    auditKeep: settings.value('audit.keep', '90d', parseDuration),
+    auditLimit: settings.value('audit.limit', '1000000', count),
   };
 }
 
@@ -194,6 +202,11 @@ function port(text: string): number {
   const number = Number(text);
   if (/^\d{1,5}$/.test(text) && number >= 1 && number <= 65_535) return number;
   throw new RfwError('config-invalid', 'it must be a number from 1 to 65535');
+}
+
+function count(text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new RfwError('config-invalid', 'it must be a number of at most nine digits; 0 is no limit');
 }
 
 function ip(text: string): string {

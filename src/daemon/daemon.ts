@@ -44,6 +44,8 @@ const fixed = {
   iptablesPath: 'iptables.path',
   nftablesCounters: 'nftables.counters',
   rejectTcpReset: 'reject.tcp.reset',
+  auditKeep: 'audit.keep',
+  auditLimit: 'audit.limit',
 } as const satisfies Partial<Record<keyof Config, string>>;
 
 /** The running service: wires settings, store, backend, engine and doors. Nothing else does. */
@@ -146,8 +148,8 @@ export class Daemon {
     for (const name of Object.keys(fixed) as (keyof typeof fixed)[]) {
       if (next.config[name] !== now[name]) log.warn(`A changed ${fixed[name]} takes effect at the next start`);
     }
-    const { backend, stateDir, iptablesPath, nftablesCounters, rejectTcpReset } = now;
-    const kept = { backend, stateDir, iptablesPath, nftablesCounters, rejectTcpReset };
+    const { backend, stateDir, iptablesPath, nftablesCounters, rejectTcpReset, auditKeep, auditLimit } = now;
+    const kept = { backend, stateDir, iptablesPath, nftablesCounters, rejectTcpReset, auditKeep, auditLimit };
     return { ...next, config: { ...next.config, ...kept } };
   }
 

@@ -39,6 +39,10 @@ const rows: { readonly [K in EngineEvent['kind']]: readonly [event: EngineEvent 
     { kind: 'many', origin: 'detector', created: 120, updated: 3, deleted: 0 },
     { level: 'info', origin: 'detector', created: 120, updated: 3, deleted: 0, msg: 'Rules changed together' },
   ],
+  undone: [
+    { kind: 'undone', id: 'x', by: 'alice', failure: 'no' },
+    { level: 'error', id: 'x', by: 'alice', reason: 'no', msg: expect.stringMatching(/could not be undone/) },
+  ],
   expired: [
     { kind: 'expired', rule },
     { level: 'info', rule: key, msg: 'Rule expired' },

@@ -68,6 +68,16 @@ function describe(event: EngineEvent): LogLine {
         fields: { reason: event.reason },
         message: 'Degraded: the kernel can not be brought to the rules; trying again',
       };
+    case 'undone': {
+      const { id, by, failure } = event;
+      if (failure === undefined)
+        return { level: 'warn', fields: { id, by }, message: 'Undone: nobody confirmed the change in time' };
+      return {
+        level: 'error',
+        fields: { id, by, reason: failure },
+        message: 'A change that nobody confirmed could not be undone; trying again',
+      };
+    }
     case 'flushed':
       return {
         level: 'warn',

@@ -1,9 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { request } from 'node:http';
 import { connect } from 'node:net';
+import { DatabaseSync } from '@photostructure/sqlite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OpenServer, openServer, sendRaw } from '../api/server.fixture.ts';
+import { auditEntry } from '../engine/audit.fixture.ts';
+import { AuditTable, auditSchema } from '../engine/store/audit-table.ts';
 import { get, memoryLines, put } from './daemon.fixture.ts';
 import { type Folder, freePort, makeFolder } from './folder.fixture.ts';
 import { type Ended, type Program, program, run, start, untilOut } from './program.fixture.ts';
@@ -52,6 +55,7 @@ describe('rfw', () => {
       '--check',
       '--flush',
       '--init',
+      '--verify-audit',
       '--version',
     ])
       expect(out).toContain(word);
@@ -71,6 +75,7 @@ describe('rfw', () => {
     ['--backend', 'pf'],
     ['-f'],
     ['--check=yes'],
+    ['--verify-audit', '17'],
   ])('ends with status 2 and says what is wrong: %s %s', async (...args) => {
     const { status, out, err } = await once(...args.filter((arg) => arg !== undefined));
     expect([status, out]).toEqual([2, '']);
@@ -104,6 +109,26 @@ describe('rfw', () => {
     expect([status, err]).toEqual([0, '']);
     expect(out).toContain('are correct. A start would\n  listen on http://127.0.0.1:');
     expect(existsSync(folder.at('state'))).toBe(false);
+  });
+
+  it('--verify-audit says whether the audit log is whole, with status 0 or 1, and changes nothing', async () => {
+    const folder = makeFolder();
+    const file = folder.config(...memoryLines(await freePort()));
+    expect(await once('-f', file, '--verify-audit')).toMatchObject({ status: 1, out: '' });
+    expect(existsSync(folder.at('state'))).toBe(false);
+    mkdirSync(folder.at('state/memory'), { recursive: true });
+    const db = new DatabaseSync(folder.at('state/memory/rfw.db'));
+    db.exec(`PRAGMA journal_mode = WAL; ${auditSchema}`);
+    new AuditTable(db, { keep: 0, limit: 0 }).append([auditEntry(1), auditEntry(2)]);
+    const { status, out, err } = await once('-f', file, '--verify-audit');
+    expect([status, err]).toEqual([0, '']);
+    const [, head = ''] = /^ {2}entries {2}2\n.*^ {2}head {5}(2:[\da-f]{64})\n$/ms.exec(out) ?? [];
+    db.close();
+    expect(await once('-f', file, '--verify-audit', head)).toEqual({ status, out, err });
+    expect(await once('-f', file, '--verify-audit', head.replace('2:', '1:'))).toMatchObject({
+      status: 1,
+      err: expect.stringMatching(/^rfw: The audit log in .* is broken: entry 1 is not the one .*\n$/),
+    });
   });
 
   it('--flush says what it removed, line by line, from a daemon that runs and from one that has ended', async () => {

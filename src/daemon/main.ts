@@ -1,6 +1,8 @@
-import { Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { Logger } from 'pino';
 import { RfwError, reasonOf } from '../domain/errors.ts';
+import { type Mark, parseMark } from '../engine/audit.ts';
+import { auditReport } from './audit-report.ts';
 import { checkReport } from './check.ts';
 import { type BackendChoice, backendChoices, type Config, loadConfig } from './config.ts';
 import { Daemon } from './daemon.ts';
@@ -21,6 +23,7 @@ interface Flags {
   readonly check?: true;
   readonly init?: true;
   readonly flush?: true;
+  readonly verifyAudit?: true | Mark;
 }
 
 /** Runs the command line of the daemon. The exit status of the process says how it went: 1 failed, 2 wrong usage. */
@@ -30,6 +33,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   try {
     if (flags.init) return say(initialise(flags.f));
     if (flags.flush) return await sayFlushed(withBackend(loadConfig(flags.f), flags.backend));
+    if (flags.verifyAudit) return sayVerified(withBackend(loadConfig(flags.f), flags.backend), flags.verifyAudit);
     const load = (): Settings => loadSettingsWith(flags);
     const settings = load();
     if (flags.check) return say(checkReport(settings));
@@ -55,6 +59,12 @@ function parseFlags(argv: readonly string[]): Flags | undefined {
     .addOption(new Option('--backend <BACKEND>', 'overrides firewall.backend').choices(backendChoices))
     .option('--check', 'check configuration and whitelist, say what would be done, and exit')
     .option('--flush', 'remove everything that rfw has put into the kernel and all rules, say what it was, and exit')
+    .option(
+      '--verify-audit [HEAD]',
+      'say whether the audit log is as it was written, and what its head is, and exit; with the HEAD of an earlier time, ' +
+        'whether that is still in it',
+      headOf,
+    )
     .option('--init', 'write a first configuration and whitelist where there are none, and exit')
     .version(version, '--version', 'show the version and exit')
     .helpOption('-h, --help', 'show this help and exit')
@@ -67,6 +77,12 @@ function parseFlags(argv: readonly string[]): Flags | undefined {
     process.exitCode = error.exitCode === 0 ? 0 : 2;
     return undefined;
   }
+}
+
+function headOf(text: string): Mark {
+  const head = parseMark(text);
+  if (head !== undefined) return head;
+  throw new InvalidArgumentError('It must be a head as --verify-audit prints it: NUMBER:HASH.');
 }
 
 function withBackend(config: Config, backend: BackendChoice | undefined): Config {
@@ -83,6 +99,14 @@ async function sayFlushed(config: Config): Promise<void> {
   for (const line of lines) say(`${line}\n`);
   for (const failure of failures) process.stderr.write(`rfw: ${failure}\n`);
   if (failures.length > 0) process.exitCode = 1;
+}
+
+function sayVerified(config: Config, head: true | Mark): void {
+  const { text, failure } = auditReport(config, head === true ? undefined : head);
+  say(text);
+  if (failure === undefined) return;
+  process.stderr.write(`rfw: ${failure}\n`);
+  process.exitCode = 1;
 }
 
 /** @param load reads the settings again, flags of the command line included */

@@ -206,9 +206,10 @@ describe('Daemon.reload', () => {
     const folder = makeFolder();
     const port = await freePort();
     const { daemon, lines } = await startDaemon(folder, memoryLines(port));
-    folder.config(...memoryLines(port), 'state.dir = elsewhere');
+    folder.config(...memoryLines(port), 'state.dir = elsewhere', 'audit.keep = 30d');
     await daemon.reload();
     expect(lines()).toContain('warn: A changed state.dir takes effect at the next start');
+    expect(lines()).toContain('warn: A changed audit.keep takes effect at the next start');
   });
 
   it('warns of no change where the backend was given on the command line and the file is as it was', async () => {

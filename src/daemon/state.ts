@@ -16,5 +16,5 @@ export function storeFile(config: Config): string {
 
 /** Opens the store of the configuration. @throws RfwError `state-in-use`, `store-failed` */
 export function openStore(config: Config): Store {
-  return new SqliteStore(stateFolder(config), `rfw ${version}`);
+  return new SqliteStore(stateFolder(config), `rfw ${version}`, { keep: config.auditKeep, limit: config.auditLimit });
 }

@@ -4,6 +4,7 @@ import { guardKey, type PortGuard } from '../domain/guard.ts';
 import type { Rule, RuleSpec } from '../domain/rule.ts';
 import { lifelineOf, type Whitelist } from '../domain/whitelist.ts';
 import type { Draft } from './draft.ts';
+import type { RuleStep } from './rule-step.ts';
 
 /** Seconds from now, of which 0 is for ever; or an instant in milliseconds since the epoch, where null is never. */
 export type Lifetime = number | { readonly until: number | null };
@@ -43,10 +44,16 @@ export interface ExpireCommand {
   readonly rule: Rule;
 }
 
+/** Takes back what a change has made of a rule, as far as the rule still is the one of that change. */
+export interface RevertCommand {
+  readonly kind: 'revert';
+  readonly step: RuleStep;
+}
+
 /** What callers ask for. */
 export type AskedCommand = PutCommand | PatchCommand | DeleteCommand;
 
-export type RuleCommand = AskedCommand | ExpireCommand;
+export type RuleCommand = AskedCommand | ExpireCommand | RevertCommand;
 
 /** What protects the people who run the host. */
 export interface Protection {
@@ -66,10 +73,10 @@ export type RuleOutcome =
   | { readonly status: 'updated'; readonly rule: Rule; readonly before: Rule }
   | { readonly status: 'absent'; readonly spec: RuleSpec };
 
-/** What became of an expiry. */
+/** What became of an expiry, or of what was to be reverted. */
 export type ExpiryOutcome =
   | { readonly status: 'expired'; readonly rule: Rule }
-  /** The expiry of a rule that is gone, or has another expiry, or isn't due after all. */
+  /** A rule that is gone, or another one by now, or isn't due after all. */
   | { readonly status: 'not-due'; readonly rule: Rule };
 
 export type Outcome = RuleOutcome | ExpiryOutcome;
@@ -92,6 +99,7 @@ export interface Circumstances {
  */
 export function decide(draft: Draft, command: RuleCommand, circumstances: Circumstances): Outcome {
   if (command.kind === 'expire') return expire(draft, command, circumstances);
+  if (command.kind === 'revert') return revert(draft, command, circumstances);
   refuseConflict(command.spec, circumstances.whitelist);
   if (command.kind === 'put') return put(draft, command, circumstances);
   return command.kind === 'patch' ? patch(draft, command, circumstances) : remove(draft, command);
@@ -211,6 +219,22 @@ function expire(draft: Draft, { rule }: ExpireCommand, { now }: Circumstances): 
   if (standing === undefined || !isOver(standing, now)) return { status: 'not-due', rule };
   draft.remove(standing);
   return { status: 'expired', rule: standing };
+}
+
+/** A rule that went is not brought back here, since it had a place in the order: see `Standing.reinsert`. */
+function revert(draft: Draft, { step }: RevertCommand, { now }: Circumstances): Outcome {
+  const { before, after } = step;
+  const rule = after ?? before;
+  const standing = draft.get(rule);
+  if (standing === undefined || standing.seq !== after?.seq) return { status: 'not-due', rule };
+  if (before?.seq !== after.seq || isOver(before, now)) {
+    draft.remove(standing);
+    return { status: 'deleted', rule: standing };
+  }
+  const former = { ...standing, expiresAt: before.expiresAt, comment: before.comment };
+  draft.touch(standing);
+  draft.set(former);
+  return { status: 'updated', rule: former, before: standing };
 }
 
 /** Whether the rule's time is up. */

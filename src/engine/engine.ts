@@ -2,13 +2,14 @@ import { type Backend, everyState, type Repair, type RuleState, type Total } fro
 import { chunksOf } from '../domain/chunks.ts';
 import { asRfwError, RfwError } from '../domain/errors.ts';
 import { type Chain, type Rule, type RuleSpec, ruleKey } from '../domain/rule.ts';
-import type { ChangePage } from './changes.ts';
+import { Additions } from './additions.ts';
 import type { Clock } from './clock.ts';
+import { Confirmations, type ConfirmRequest } from './confirmations.ts';
 import type { AskedCommand, Protection, Result, RuleOutcome } from './decide.ts';
 import { DriftWatch } from './drift.ts';
 import type { EngineEvent, WriterEvent } from './events.ts';
 import { ExpiryQueue } from './expiry.ts';
-import { type Group, type Pending, rejectAll } from './pending.ts';
+import { type Group, type Pending, type Recording, rejectAll, stoppingError } from './pending.ts';
 import type { Flushed } from './plan.ts';
 import { WorkQueue } from './queue.ts';
 import { SharedRead } from './shared-read.ts';
@@ -17,6 +18,8 @@ import type { Snapshot } from './snapshot.ts';
 import type { Store } from './store/store.ts';
 import { Tally } from './tally.ts';
 import { Timekeeper } from './timekeeper.ts';
+import type { Undo } from './undo.ts';
+import { Whitelisting } from './whitelisting.ts';
 import { Writer } from './writer.ts';
 
 export interface EngineOptions {
@@ -49,24 +52,45 @@ export class Engine {
   readonly #queue = new WorkQueue<Pending>((batch) => this.#work(batch), batchLimit, weightOf);
   readonly #drift = new DriftWatch(() => this.#mend());
   readonly #backend: Backend;
-  readonly #store: Store;
+  /** What was recorded so far. */
+  readonly history: Pick<Store, 'changes' | 'audit' | 'documents'>;
   readonly #reads: SharedRead<RuleState[]>;
   /** Whoever wants to know when changes have been recorded. */
   readonly recorded = new Signal();
+  /** Changes that are undone unless they are confirmed. */
+  readonly confirmations: Confirmations;
+  /** The whitelist, and what was added to it. */
+  readonly whitelisting: Whitelisting;
   #drifts = 0;
   #stopping = false;
 
-  private constructor(options: EngineOptions) {
+  private constructor(options: EngineOptions, additions: Additions) {
     this.#backend = options.backend;
-    this.#store = options.store;
+    this.history = options.store;
     this.#reads = new SharedRead(() => everyState(options.backend.read(this.#writer.standing.rules.newestFirst())));
     this.#onEvent = options.onEvent;
     const expiries = new ExpiryQueue();
     this.#writer = new Writer({
       ...options,
+      protection: additions.protect(options.protection),
       expiries,
       onEvent: (event) => this.#tell(event),
       onRecorded: () => this.recorded.tell(),
+    });
+    this.confirmations = new Confirmations({
+      store: options.store,
+      clock: options.clock,
+      alone: (task) => this.#alone(task),
+      revert: (undo, recording) => this.#revert(undo, recording),
+      record: (recording) => this.#writer.record(recording),
+      onUndone: ({ id, by }, failure) => this.#onEvent({ kind: 'undone', id, by, failure }),
+    });
+    this.whitelisting = new Whitelisting({
+      standing: this.#writer.standing,
+      base: options.protection,
+      additions,
+      confirmations: this.confirmations,
+      alone: (task) => this.#alone(task),
     });
     this.#time = new Timekeeper({
       clock: options.clock,
@@ -84,13 +108,14 @@ export class Engine {
    * @throws RfwError `store-failed`, `kernel-refused`, `kernel-unavailable`
    */
   static async start(options: EngineOptions): Promise<Engine> {
-    const engine = new Engine(options);
+    const engine = new Engine(options, await Additions.load(options.store));
     const { clock: earlier, intended } = await engine.#writer.load();
     await engine.#time.begin(earlier);
     const repair = await engine.#writer.standing.begin();
     const wasFilled = earlier?.bootId === options.clock.bootId && options.moving !== true;
     if (wasFilled) engine.#reportDrift(repair, intended.removed);
     await engine.#time.expireDue();
+    await engine.confirmations.begin();
     engine.#time.setAlarm();
     engine.#drift.start((disturbed) => options.backend.watch(disturbed));
     return engine;
@@ -111,11 +136,6 @@ export class Engine {
     return this.#writer.lastChange;
   }
 
-  /** At most so many of the recorded changes after the one with this number. @throws RfwError `store-failed` */
-  changes(after: number, limit: number): Promise<ChangePage> {
-    return this.#store.changes(after, limit);
-  }
-
   /** How many requests wait. */
   get waiting(): number {
     return this.#queue.length;
@@ -132,7 +152,7 @@ export class Engine {
    */
   async *list(chain?: Chain): AsyncGenerator<readonly RuleState[]> {
     if (this.#backend.marksItsOwn) {
-      yield* this.#backend.read(ofChain(this.#writer.standing.rules.newestFirst(), chain));
+      yield* this.#backend.read(this.#writer.standing.rules.newestFirst(chain));
       return;
     }
     const states = await this.#reads.next();
@@ -158,13 +178,17 @@ export class Engine {
   /**
    * Brings commands to their effect, in one transaction with what they ask to record. The promise resolves when that is
    * enforced and durable.
+   * @param confirm has what was done undone, unless that is confirmed in time
    * @returns what became of each, or why it was refused
    * @throws RfwError as `submit`, when kernel or disk refuse; then nothing is done, of an atomic group
    */
-  write(group: Group): Promise<readonly Result[]> {
-    return new Promise((resolve, reject) => {
-      if (this.#stopping) return reject(stoppingError());
-      this.#queue.push({ ...group, resolve, reject });
+  async write(group: Group, confirm?: ConfirmRequest): Promise<readonly Result[]> {
+    return this.confirmations.around(confirm, () => {
+      const guarded = confirm === undefined ? group : this.confirmations.guarded(group, confirm);
+      return new Promise((resolve, reject) => {
+        if (this.#stopping) return reject(stoppingError());
+        this.#queue.push({ ...guarded, resolve, reject });
+      });
     });
   }
 
@@ -203,7 +227,14 @@ export class Engine {
    * @throws RfwError as `submit`; the protection is then as it was
    */
   protect(protection: Protection): Promise<readonly Rule[]> {
-    return this.#alone(() => this.#writer.standing.protect(protection));
+    return this.whitelisting.protect(protection);
+  }
+
+  async #revert({ rules, whitelist }: Undo, recording: Recording): Promise<void> {
+    // First the whitelist: rules that it has displaced can come back only after that.
+    if (whitelist !== undefined) await this.whitelisting.restore(whitelist);
+    await this.#writer.revert(rules);
+    await this.#writer.record(recording);
   }
 
   /**
@@ -239,6 +270,7 @@ export class Engine {
     this.#stopping = true;
     this.#drift.stop();
     this.#time.stop();
+    this.confirmations.stop();
     await this.#queue.idle();
     return this.#writer.standing.snapshot();
   }
@@ -282,17 +314,3 @@ export class Engine {
 }
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
-/** The rules of one chain, or all. */
-function ofChain(rules: Iterable<RuleSpec>, chain: Chain | undefined): Iterable<RuleSpec> {
-  if (chain === undefined) return rules;
-  return {
-    *[Symbol.iterator]() {
-      for (const rule of rules) if (rule.chain === chain) yield rule;
-    },
-  };
-}
-
-function stoppingError(): RfwError {
-  return new RfwError('stopping', 'rfw is stopping: try again in a moment');
-}

@@ -86,7 +86,7 @@ describe('a group of commands', () => {
       'kernel-unavailable',
     ]);
     expect([host.backend.dump(), await host.stored()]).toEqual(['', []]);
-    expect((await host.engine.changes(0, 10)).last).toBe(0);
+    expect((await host.engine.history.changes(0, 10)).last).toBe(0);
   });
 
   it('can be tried without any effect', async () => {
@@ -97,7 +97,7 @@ describe('a group of commands', () => {
     expect(results[0]).toMatchObject({ rule: { seq: 2, expiresAt: Date.now() + 60_000 } });
     expect(statuses(await host.engine.preview({ commands, atomic: true }))[0]).toBe('not-applied');
     expect(host.backend.dump()).toBe(dumped('10.0.0.5'));
-    expect((await host.engine.changes(0, 10)).last).toBe(1);
+    expect((await host.engine.history.changes(0, 10)).last).toBe(1);
     await host.put('10.0.0.6');
     expect(await host.stored()).toMatchObject([{ seq: 2 }, { seq: 1 }]);
   });
@@ -193,7 +193,7 @@ describe('what is recorded', () => {
     await advance(2000);
     await host.start();
     await host.engine.flush();
-    expect(told(await host.engine.changes(0, 100))).toEqual([
+    expect(told(await host.engine.history.changes(0, 100))).toEqual([
       '1 created 1 test',
       '2 created 2 test',
       '3 updated 2 test',
@@ -203,7 +203,7 @@ describe('what is recorded', () => {
       '7 expired 3 rfw',
       '8 flushed',
     ]);
-    expect(told(await host.engine.changes(3, 2))).toEqual(['4 expired 1 rfw', '5 deleted 2 test']);
+    expect(told(await host.engine.history.changes(3, 2))).toEqual(['4 expired 1 rfw', '5 deleted 2 test']);
     expect(host.engine.lastChange).toBe(8);
   });
 

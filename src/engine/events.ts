@@ -20,6 +20,8 @@ export type EngineEvent =
   /** The kernel can't be brought to what it should hold. */
   | { readonly kind: 'degraded'; readonly reason: string }
   | { readonly kind: 'recovered' }
+  /** A change that nobody confirmed was undone, or could not be yet: then it is tried again. */
+  | { readonly kind: 'undone'; readonly id: string; readonly by: string; readonly failure: string | undefined }
   /** Everything was taken out of the kernel, and all rules, so many, out of the store. */
   | { readonly kind: 'flushed'; readonly rules: number };
 
@@ -63,7 +65,7 @@ export function changesOf(commands: readonly RuleCommand[], results: readonly Re
     const { status } = result;
     if (status === 'exists' || status === 'not-due' || status === 'absent') continue;
     const command = commands[index];
-    const by = command === undefined || command.kind === 'expire' ? rfwItself : command.origin;
+    const by = command !== undefined && 'origin' in command ? command.origin : rfwItself;
     changes.push({ kind: status, rule: result.rule, by });
   }
   return changes;

@@ -11,6 +11,7 @@ import type {
 import { RfwError } from '../domain/errors.ts';
 import type { RuleSpec } from '../domain/rule.ts';
 import { ruleKey } from '../domain/rule.ts';
+import type { AuditQuery, AuditRecord } from './audit.ts';
 import type { ChangePage } from './changes.ts';
 import type { ClockReading } from './clock.ts';
 import type { Holder } from './store/holder.ts';
@@ -189,6 +190,10 @@ export class FaultyStore implements Store {
 
   changes(after: number, limit: number): Promise<ChangePage> {
     return this.#disk.changes(after, limit);
+  }
+
+  audit(query: AuditQuery): Promise<readonly AuditRecord[]> {
+    return this.#disk.audit(query);
   }
 
   documents(kind: string): Promise<ReadonlyMap<string, string | Uint8Array>> {

@@ -1,10 +1,12 @@
 import { asRfwError, RfwError } from '../domain/errors.ts';
+import type { AuditEntry } from './audit.ts';
 import type { Result, RuleCommand } from './decide.ts';
 import type { DocumentWrite } from './store/store.ts';
 
 /** What is stored in one transaction with what a request has changed. */
 export interface Recording {
   readonly documents?: readonly DocumentWrite[];
+  readonly audit?: readonly AuditEntry[];
 }
 
 /** Commands that belong together. */
@@ -31,6 +33,11 @@ export interface Pending extends Group {
 export interface Decided {
   readonly pending: Pending;
   readonly results: readonly Result[];
+}
+
+/** The error of whoever asks for something while the engine stops. */
+export function stoppingError(): RfwError {
+  return new RfwError('stopping', 'rfw is stopping: try again in a moment');
 }
 
 export function rejectAll(batch: readonly Pending[], error: unknown): void {

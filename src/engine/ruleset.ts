@@ -1,5 +1,5 @@
 import { Column } from '../domain/column.ts';
-import type { Rule, RuleSpec } from '../domain/rule.ts';
+import type { Chain, Rule, RuleSpec } from '../domain/rule.ts';
 import { SpecTable, type SpecTableState } from '../domain/spec-table.ts';
 import type { Mutation } from './store/store.ts';
 import { Texts, type TextsState } from './texts.ts';
@@ -85,9 +85,9 @@ export class RuleSet {
     return { [Symbol.iterator]: () => this.#ascending() };
   }
 
-  /** Newest first, even while rules come and go: those that stand when their turn comes. */
-  newestFirst(): Iterable<Rule> {
-    return { [Symbol.iterator]: () => this.#descending() };
+  /** Of one chain or all, newest first, even while rules come and go: those that stand when their turn comes. */
+  newestFirst(chain?: Chain): Iterable<Rule> {
+    return { [Symbol.iterator]: () => this.#descending(chain) };
   }
 
   /** Every instant at which a rule ends, in milliseconds since the epoch, and the place of the rule in the order. */
@@ -171,7 +171,7 @@ export class RuleSet {
     for (let row = this.#specs.next(0); row >= 0; row = this.#specs.next(row + 1)) yield this.#rule(row);
   }
 
-  *#descending(): Generator<Rule> {
+  *#descending(chain: Chain | undefined): Generator<Rule> {
     let below = Number.POSITIVE_INFINITY;
     for (;;) {
       // Looked for anew each time: rows move when the table is closed up.
@@ -179,7 +179,7 @@ export class RuleSet {
       while (row >= 0 && !this.#specs.has(row)) row--;
       if (row < 0) return;
       const rule = this.#rule(row);
-      yield rule;
+      if (chain === undefined || rule.chain === chain) yield rule;
       below = rule.seq;
     }
   }

@@ -1,16 +1,20 @@
 import { type Backend, nothingRepaired, type Repair } from '../backends/backend.ts';
 import type { Rule } from '../domain/rule.ts';
+import type { Whitelist } from '../domain/whitelist.ts';
 import { rfwItself } from './changes.ts';
 import { type Clock, type ClockReading, readClock } from './clock.ts';
-import { type Protection, protectionKey } from './decide.ts';
+import { isOver, type Protection, protectionKey } from './decide.ts';
 import type { WriterEvent } from './events.ts';
 import type { ExpiryQueue } from './expiry.ts';
-import type { Journal } from './journal.ts';
+import type { Entry, Journal } from './journal.ts';
 import { type Flushed, type Plan, planProtection } from './plan.ts';
 import { enforced, guardsOf, isDrift, nothingWanted, Reconciler } from './reconcile.ts';
 import { RuleSet } from './ruleset.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { Mutation, StoredState } from './store/store.ts';
+
+/** What is recorded with another protection, by the rules that it displaces. */
+export type EntryOf = (displaced: readonly Rule[]) => Entry;
 
 export interface StandingOptions {
   readonly backend: Backend;
@@ -123,12 +127,21 @@ export class Standing {
     return true;
   }
 
-  /** Brings the kernel to another protection. On failure the former one is back. @returns the rules that conflict with it */
-  async protect(protection: Protection): Promise<readonly Rule[]> {
+  /** The rules that another whitelist would displace. */
+  conflicts(whitelist: Whitelist): readonly Rule[] {
+    return this.#plan({ ...this.#protection, whitelist }).displaced;
+  }
+
+  /**
+   * Brings the kernel to another protection. On failure the former one is back.
+   * @param entryOf what is recorded with that
+   * @returns the rules that conflict with it
+   */
+  async protect(protection: Protection, entryOf: EntryOf = () => ({})): Promise<readonly Rule[]> {
     const plan = this.#plan(protection);
     let repair: Repair;
     try {
-      repair = await this.#bring(plan);
+      repair = await this.#bring(plan, entryOf(plan.displaced));
     } catch (error) {
       this.reconciler.expect({ guards: guardsOf(protection) });
       await this.restore();
@@ -137,6 +150,39 @@ export class Standing {
     this.#adopt(plan);
     if (repair.missing.length + repair.moved > 0) this.#onEvent({ kind: 'drift', repair });
     return plan.displaced;
+  }
+
+  /**
+   * Brings rules that are gone back to the places that they had in the order, but for those that can't be there any more. On
+   * failure all is as it was.
+   */
+  async reinsert(rules: readonly Rule[]): Promise<void> {
+    const { whitelist } = this.#protection;
+    const now = this.#clock.wall();
+    const wanted = rules.filter((rule) => !isOver(rule, now) && whitelist.conflict(rule) === undefined);
+    const missing = wanted.filter((rule) => this.#rules.get(rule) === undefined).sort((a, b) => a.seq - b.seq);
+    if (missing.length === 0) return;
+    const all = new RuleSet(inOrder(this.#rules.all(), missing));
+    try {
+      if (!this.#backend.marksItsOwn) {
+        await this.#journal.intend({ add: missing, remove: [] }, this.reconciler.strays);
+      }
+      const wanted = { rules: all.all(), ...enforced(this.#protection) };
+      await this.#watched(() => this.reconciler.bring(wanted));
+      const changes = missing.map((rule) => ({ kind: 'created', rule, by: rfwItself }) as const);
+      await this.#journal.append(
+        missing.map((rule) => ({ kind: 'insert', rule })),
+        { guard: this.#protection.guard, changes },
+      );
+    } catch (error) {
+      this.reconciler.expect({ rules: missing });
+      await this.restore();
+      throw error;
+    }
+    this.#flushed = false;
+    this.#rules = all;
+    this.#expiries.rebuild(this.#rules);
+    for (const rule of missing) this.#onEvent({ kind: 'created', rule, origin: rfwItself });
   }
 
   /**
@@ -190,7 +236,7 @@ export class Standing {
   }
 
   /** Enforces and stores a plan. */
-  async #bring({ protection, expired, displaced, remaining, mutations }: Plan): Promise<Repair> {
+  async #bring({ protection, expired, displaced, remaining, mutations }: Plan, entry: Entry = {}): Promise<Repair> {
     this.reconciler.expect({ rules: [...expired, ...displaced], guards: guardsOf(this.#protection) });
     const { rules, guards } = this.reconciler.strays;
     const leftovers = { rules, guards: [...guards, ...guardsOf(protection)] };
@@ -199,8 +245,12 @@ export class Standing {
     }
     const repair = await this.#watched(() => this.reconciler.bring({ rules: remaining, ...enforced(protection) }));
     const changeOf = (kind: 'expired' | 'displaced') => (rule: Rule) => ({ kind, rule, by: rfwItself });
-    const changes = [...expired.map(changeOf('expired')), ...displaced.map(changeOf('displaced'))];
-    await this.#journal.append(mutations, { guard: protection.guard, changes });
+    const changes = [
+      ...expired.map(changeOf('expired')),
+      ...displaced.map(changeOf('displaced')),
+      ...(entry.changes ?? []),
+    ];
+    await this.#journal.append(mutations, { ...entry, guard: protection.guard, changes });
     return repair;
   }
 
@@ -224,4 +274,14 @@ export class Standing {
       if (after === undefined && before !== undefined) this.#onEvent({ kind: 'recovered' });
     }
   }
+}
+
+/** Two sequences of rules, both oldest first, as one. */
+function* inOrder(standing: Iterable<Rule>, missing: readonly Rule[]): Generator<Rule> {
+  let next = 0;
+  for (const rule of standing) {
+    for (let first = missing[next]; first !== undefined && first.seq < rule.seq; first = missing[++next]) yield first;
+    yield rule;
+  }
+  yield* missing.slice(next);
 }

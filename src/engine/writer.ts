@@ -1,6 +1,7 @@
 import { type Backend, type Change, hasRepaired, isEmpty, nothingRepaired } from '../backends/backend.ts';
 import { RfwError } from '../domain/errors.ts';
 import type { Rule } from '../domain/rule.ts';
+import type { AuditEntry } from './audit.ts';
 import type { RecordedChange } from './changes.ts';
 import type { Clock } from './clock.ts';
 import { type Circumstances, decideAll, type Result } from './decide.ts';
@@ -9,8 +10,10 @@ import { changesOf, eventsOf, type WriterEvent } from './events.ts';
 import { type Entry, Journal } from './journal.ts';
 import { type Decided, type Group, halves, isRefusal, type Pending, partsOf, rejectAll } from './pending.ts';
 import { degradedError } from './reconcile.ts';
+import type { RuleStep } from './rule-step.ts';
 import { Standing, type StandingOptions } from './standing.ts';
 import type { DocumentWrite, Mutation, Store, StoredState } from './store/store.ts';
+import { isGone } from './undo.ts';
 
 const nothing = { add: [], remove: [] };
 const noChange: Change = { add: [], remove: [], refresh: [], renew: [] };
@@ -167,6 +170,24 @@ export class Writer {
     return decideAll(new Draft(this.standing.rules), commands, atomic, circumstances);
   }
 
+  /** Takes a change of rules back. @throws RfwError when not all of it could be; it can be tried again */
+  async revert(steps: readonly RuleStep[]): Promise<void> {
+    const commands = steps
+      .filter(({ after }) => after !== undefined)
+      .map((step) => ({ kind: 'revert', step }) as const);
+    const results = await new Promise<readonly Result[]>((resolve, reject) => {
+      void this.write([{ commands, atomic: false, resolve, reject }]);
+    });
+    const failure = results.find((result) => result instanceof RfwError);
+    if (failure !== undefined) throw failure;
+    await this.standing.reinsert(steps.flatMap((step) => (isGone(step) ? (step.before ?? []) : [])));
+  }
+
+  /** Stores, beside nothing. @throws RfwError `store-failed` */
+  async record(entry: Entry): Promise<void> {
+    await this.#journal.append([], entry);
+  }
+
   #circumstances(nextSeq: () => number): Circumstances {
     return { now: this.#clock.wall(), whitelist: this.standing.protection.whitelist, nextSeq };
   }
@@ -182,7 +203,7 @@ export class Writer {
   }
 
   async #append(mutations: readonly Mutation[], entry: Entry): Promise<void> {
-    if (mutations.length === 0 && entry.documents?.length === 0) return;
+    if (mutations.length === 0 && entry.documents?.length === 0 && entry.audit?.length === 0) return;
     await this.#journal.append(mutations, entry);
     this.standing.commit(mutations);
   }
@@ -244,12 +265,15 @@ export class Writer {
 /** What is recorded of commands that have been decided. */
 function entryOf(decided: readonly Decided[]): Entry {
   const documents: DocumentWrite[] = [];
+  const audit: AuditEntry[] = [];
   const changes: RecordedChange[] = [];
   for (const { pending, results } of decided) {
     for (const change of changesOf(pending.commands, results)) changes.push(change);
-    for (const document of pending.record?.(results).documents ?? []) documents.push(document);
+    const recording = pending.record?.(results);
+    for (const document of recording?.documents ?? []) documents.push(document);
+    for (const entry of recording?.audit ?? []) audit.push(entry);
   }
-  return { changes, documents };
+  return { changes, documents, audit };
 }
 
 function isError(result: Result): boolean {

@@ -9,6 +9,11 @@ export function open(file: string, synchronous: 'FULL' | 'NORMAL'): DatabaseSync
   return db;
 }
 
+/** Opens a database to read it, beside whoever writes to it. @throws when there is none */
+export function openToRead(file: string): DatabaseSyncInstance {
+  return new DatabaseSync(file, { readOnly: true, timeout: 2000 });
+}
+
 /** Holds the folder by a lock that ends with the process, however it ends. */
 export function lock(folder: string): DatabaseSyncInstance {
   const db = new DatabaseSync(join(folder, 'rfw.lock'), { timeout: 0 });

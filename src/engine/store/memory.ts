@@ -1,6 +1,7 @@
 import { RfwError } from '../../domain/errors.ts';
 import type { PortGuard } from '../../domain/guard.ts';
 import type { Rule } from '../../domain/rule.ts';
+import { type AuditQuery, type AuditRecord, chainHash, entryText, genesis } from '../audit.ts';
 import type { ChangePage, NumberedChange } from '../changes.ts';
 import type { ClockReading } from '../clock.ts';
 import type { Holder } from './holder.ts';
@@ -17,6 +18,7 @@ export class MemoryStore implements Store {
   #clock: ClockReading | undefined;
   #holders: readonly Holder[] = [];
   readonly #changes: NumberedChange[] = [];
+  readonly #audit: AuditRecord[] = [];
   readonly #documents = new Map<string, Map<string, string | Uint8Array>>();
   #closed = false;
 
@@ -62,9 +64,30 @@ export class MemoryStore implements Store {
     return new Map([...(this.#documents.get(kind) ?? [])].sort(([a], [b]) => (a < b ? -1 : 1)));
   }
 
-  #keep({ guard, changes = [], documents = [] }: Beside): void {
+  async audit({ before, principal, operation, since, until, limit }: AuditQuery): Promise<readonly AuditRecord[]> {
+    const asked = this.#audit.filter(
+      (record) =>
+        (before === undefined || record.number < before) &&
+        (principal === undefined || record.principal === principal) &&
+        (operation === undefined || record.operation === operation) &&
+        (since === undefined || record.at >= since) &&
+        (until === undefined || record.at < until),
+    );
+    return asked.reverse().slice(0, limit);
+  }
+
+  #keep({ guard, changes = [], documents = [], audit = [] }: Beside): void {
     if (guard !== undefined) this.#guard = guard;
     for (const change of changes) this.#changes.push(change);
+    for (const entry of audit) {
+      const number = this.#audit.length + 1;
+      const before = this.#audit.at(-1);
+      const hash = chainHash(
+        before === undefined ? genesis.hash : Buffer.from(before.hash, 'hex'),
+        entryText(entry, number),
+      );
+      this.#audit.push({ ...entry, number, hash: Buffer.from(hash).toString('hex') });
+    }
     for (const { kind, id, body } of documents) {
       const ofKind = this.#documents.get(kind) ?? new Map<string, string | Uint8Array>();
       this.#documents.set(kind, ofKind);

@@ -1,5 +1,6 @@
 import type { DatabaseSyncInstance } from '@photostructure/sqlite';
 import { RfwError } from '../../domain/errors.ts';
+import { auditSchema } from './audit-table.ts';
 import { changeLogSchema } from './change-log.ts';
 
 /**
@@ -51,7 +52,8 @@ const steps: readonly string[] = [
    DROP TABLE rules;
    ALTER TABLE rules_2 RENAME TO rules;`,
   `${changeLogSchema}
-   CREATE TABLE documents (kind TEXT NOT NULL, id TEXT NOT NULL, body ANY NOT NULL, PRIMARY KEY (kind, id)) STRICT;`,
+   CREATE TABLE documents (kind TEXT NOT NULL, id TEXT NOT NULL, body ANY NOT NULL, PRIMARY KEY (kind, id)) STRICT;
+   ${auditSchema}`,
 ];
 
 /**

@@ -3,8 +3,10 @@ import { join } from 'node:path';
 import type { DatabaseSyncInstance, StatementSyncInstance } from '@photostructure/sqlite';
 import { RfwError, reasonOf } from '../../domain/errors.ts';
 import type { Rule } from '../../domain/rule.ts';
+import type { AuditQuery, AuditRecord } from '../audit.ts';
 import type { ChangePage } from '../changes.ts';
 import type { ClockReading } from '../clock.ts';
+import { AuditTable, type Retention } from './audit-table.ts';
 import { ChangeLog } from './change-log.ts';
 import { asStoreError, lock, open, transaction } from './database.ts';
 import {
@@ -42,14 +44,18 @@ export class SqliteStore implements Store {
   readonly #notes: DatabaseSyncInstance;
   readonly #changes: ChangeLog;
   readonly #rules: RuleTable;
+  readonly #audit: AuditTable;
+  /** The highest place in the order that is on disk. */
+  #lastSeq: number;
   readonly #statements = new Map<string, StatementSyncInstance>();
 
   /**
    * Opens the state folder, which is made where it is missing, and holds it against a second daemon.
    * @param program name and version: the snapshot of another one isn't read
+   * @param retention of the audit log
    * @throws RfwError `state-in-use` or `store-failed`
    */
-  constructor(folder: string, program = '') {
+  constructor(folder: string, program = '', retention: Retention = { keep: 0, limit: 0 }) {
     try {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
       this.#lock = lock(folder);
@@ -66,6 +72,8 @@ export class SqliteStore implements Store {
       migrate(this.#db);
       this.#changes = new ChangeLog(this.#db);
       this.#rules = new RuleTable(this.#db);
+      this.#audit = new AuditTable(this.#db, retention);
+      this.#lastSeq = this.#readMeta<number>('last_seq') ?? 0;
       this.#notes = open(this.#file, 'NORMAL');
     } catch (error) {
       this.#lock.close();
@@ -75,7 +83,6 @@ export class SqliteStore implements Store {
 
   async load(): Promise<StoredState> {
     try {
-      const lastSeq = this.#readMeta<number>('last_seq') ?? 0;
       const intended = this.#prepareRows('SELECT removed, * FROM intended').all() as Row[];
       const guards = this.#prepareRows('SELECT guard FROM intended_guards').all() as Row[];
       const noted = (removed: 0 | 1) => intended.filter(([was]) => was === removed).map((row) => readSpec(row, 1));
@@ -88,7 +95,7 @@ export class SqliteStore implements Store {
           removed: noted(1),
           guards: guards.map(([guard]) => readGuard(JSON.parse(String(guard)))),
         },
-        lastSeq,
+        lastSeq: this.#lastSeq,
         lastChange: this.#changes.last,
         clock: this.#readMeta<ClockReading>('clock'),
         snapshot: readSnapshot(this.#folder, this.#found, this.#program),
@@ -129,13 +136,16 @@ export class SqliteStore implements Store {
   }
 
   async append(mutations: readonly Mutation[], beside: Beside = {}): Promise<void> {
+    let lastSeq = this.#lastSeq;
     transaction(this.#db, 'Could not store the change', () => {
       this.#prepare('DELETE FROM intended').run();
       this.#prepare('DELETE FROM intended_guards').run();
-      const { runs, lastSeq } = this.#rules.write(mutations);
-      this.#keep(beside, runs);
-      if (lastSeq > 0) this.#writeMeta('last_seq', lastSeq);
+      const written = this.#rules.write(mutations);
+      this.#keep(beside, written.runs);
+      lastSeq = Math.max(lastSeq, written.lastSeq);
+      if (lastSeq > this.#lastSeq) this.#writeMeta('last_seq', lastSeq);
     });
+    this.#lastSeq = lastSeq;
   }
 
   async clear(beside: Beside = {}): Promise<void> {
@@ -162,10 +172,15 @@ export class SqliteStore implements Store {
     }
   }
 
+  async audit(query: AuditQuery): Promise<readonly AuditRecord[]> {
+    return this.#audit.page(query);
+  }
+
   /** Stores what is given beside mutations, within their transaction. */
-  #keep({ guard, changes = [], documents = [] }: Beside, runs: readonly RuleRun[] = []): void {
+  #keep({ guard, changes = [], documents = [], audit = [] }: Beside, runs: readonly RuleRun[] = []): void {
     if (guard !== undefined) this.#writeMeta('guard', guard === null ? null : storedGuard(guard));
     if (changes.length > 0) this.#changes.append(changes, runs);
+    this.#audit.append(audit);
     for (const { kind, id, body } of documents) {
       if (body === null) this.#prepare('DELETE FROM documents WHERE kind = ? AND id = ?').run(kind, id);
       else this.#prepare('INSERT OR REPLACE INTO documents VALUES (?, ?, ?)').run(kind, id, body);

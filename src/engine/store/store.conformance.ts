@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parsePrefix } from '../../domain/address.ts';
 import type { PortGuard } from '../../domain/guard.ts';
 import type { Rule } from '../../domain/rule.ts';
+import { auditEntry } from '../audit.fixture.ts';
 import type { RecordedChange } from '../changes.ts';
 import { loaded, rule, spec } from '../rules.fixture.ts';
 import type { Holder } from './holder.ts';
@@ -176,6 +177,27 @@ export function storeConformance(name: string, makeDisk: () => Promise<Disk>): v
       await store.append([insert(rule(1, '10.0.0.1'))], { guard });
       await store.intend(nothing);
       expect(await reopened()).toMatchObject({ rules: [rule(1, '10.0.0.1')], guard, lastSeq: 1 });
+    });
+
+    it('chains what was done in the audit log, beside what else is in the transaction, and keeps it over a flush', async () => {
+      await store.append([insert(rule(1, '10.0.0.1'))], { audit: [auditEntry(1), auditEntry(2)] });
+      await store.append([], { audit: [auditEntry(3)] });
+      await store.clear({ audit: [auditEntry(4)] });
+      for (const open of [async () => store, reopen]) {
+        const records = await (await open()).audit({ limit: 3 });
+        expect(records.map(({ number }) => number)).toEqual([4, 3, 2]);
+        expect(records[2]).toEqual({ ...auditEntry(2), number: 2, hash: expect.stringMatching(/^[0-9a-f]{64}$/) });
+        expect(await store.audit({ limit: 9, before: 2 })).toMatchObject([{ number: 1 }]);
+      }
+    });
+
+    it('never gives out a place in the order again, also after a rule came back to an earlier one', async () => {
+      await store.append([insert(rule(7, '10.0.0.7')), insert(rule(8, '10.0.0.8'))]);
+      await store.append([remove(rule(7, '10.0.0.7'))]);
+      await store.append([insert(rule(7, '10.0.0.7'))]);
+      expect((await reopened()).lastSeq).toBe(8);
+      await store.append([insert(rule(5, '10.0.0.5'))]);
+      expect(await reopened()).toMatchObject({ lastSeq: 8, rules: [{ seq: 5 }, { seq: 7 }, { seq: 8 }] });
     });
 
     it('keeps recorded changes in their order, beside what else is in the transaction', async () => {

@@ -1,6 +1,7 @@
 import type { Leftovers } from '../../backends/backend.ts';
 import type { PortGuard } from '../../domain/guard.ts';
 import type { Rule, RuleSpec } from '../../domain/rule.ts';
+import type { AuditEntry, AuditQuery, AuditRecord } from '../audit.ts';
 import type { ChangePage, NumberedChange } from '../changes.ts';
 import type { ClockReading } from '../clock.ts';
 import type { Holder } from './holder.ts';
@@ -53,6 +54,7 @@ export interface Beside {
   /** Numbered one after the other. */
   readonly changes?: readonly NumberedChange[];
   readonly documents?: readonly DocumentWrite[];
+  readonly audit?: readonly AuditEntry[];
 }
 
 /**
@@ -74,6 +76,8 @@ export interface Store {
   clear(beside?: Beside): Promise<void>;
   /** At most so many of the recorded changes after the one with this number. */
   changes(after: number, limit: number): Promise<ChangePage>;
+  /** What somebody did or tried to do, newest first. */
+  audit(query: AuditQuery): Promise<readonly AuditRecord[]>;
   /** The documents of a kind, by their ids in ascending order. */
   documents(kind: string): Promise<ReadonlyMap<string, string | Uint8Array>>;
   /** Moves every expiry by so many milliseconds, because the wall clock was set by as much, and stores the reading. */

@@ -1,0 +1,59 @@
+import { RfwError } from '../domain/errors.ts';
+import { type Rule, type RuleKey, ruleKey } from '../domain/rule.ts';
+import type { Outcome, Result, RuleOutcome } from './decide.ts';
+import type { RuleStep } from './rule-step.ts';
+import { readRule, ruleColumns } from './store/rows.ts';
+import type { DocumentWrite } from './store/store.ts';
+
+/** How things were before a change. */
+export interface Undo {
+  /** Each rule once. */
+  readonly rules: readonly RuleStep[];
+  /** Entries of the whitelist, as they were stored. */
+  readonly whitelist?: readonly DocumentWrite[];
+}
+
+export function isNothing({ rules, whitelist }: Undo): boolean {
+  return rules.length === 0 && whitelist === undefined;
+}
+
+/** What undoes commands that had these results. */
+export function undoOf(results: readonly Result[]): Undo {
+  const steps = new Map<RuleKey, { before: Rule | undefined; after: Rule | undefined }>();
+  for (const result of results) {
+    if (result instanceof RfwError || !isChange(result)) continue;
+    const key = ruleKey(result.rule);
+    const created = result.status === 'created';
+    const before = created ? undefined : result.status === 'updated' ? result.before : result.rule;
+    const after = result.status === 'deleted' ? undefined : result.rule;
+    const earlier = steps.get(key);
+    steps.set(key, { before: earlier === undefined ? before : earlier.before, after });
+  }
+  // What came and went again leaves nothing to undo.
+  return { rules: [...steps.values()].filter(({ before, after }) => before ?? after) as RuleStep[] };
+}
+
+function isChange(result: Outcome): result is Extract<RuleOutcome, { rule: Rule }> {
+  return result.status === 'created' || result.status === 'updated' || result.status === 'deleted';
+}
+
+/** Whether the rule has to come back to its place, and isn't only to get its former expiry and comment. */
+export function isGone({ before, after }: RuleStep): boolean {
+  return before !== undefined && before.seq !== after?.seq;
+}
+
+type StoredStep = readonly [before: unknown, after: unknown];
+
+/** As a JSON value. */
+export function storedUndo({ rules, whitelist }: Undo): unknown {
+  const columns = (rule: Rule | undefined): unknown => (rule === undefined ? null : ruleColumns(rule));
+  return { rules: rules.map(({ before, after }): StoredStep => [columns(before), columns(after)]), whitelist };
+}
+
+/** What `storedUndo` gave. @throws RfwError when somebody else has written it */
+export function readUndo(stored: unknown): Undo {
+  const { rules, ...rest } = stored as Omit<Undo, 'rules'> & { readonly rules: readonly StoredStep[] };
+  const rule = (columns: unknown): Rule | undefined => (columns === null ? undefined : readRule(columns as unknown[]));
+  // One of the two is there, since it was when it was stored.
+  return { ...rest, rules: rules.map(([before, after]) => ({ before: rule(before), after: rule(after) }) as RuleStep) };
+}
