@@ -19,6 +19,7 @@ export class Draft {
   /** The tuples that it is about; the entry of each has the number of its row. */
   readonly #specs = new SpecTable();
   readonly #entries: Entry[] = [];
+  #last: { readonly spec: RuleSpec; readonly entry: Entry } | undefined;
   /** Brings entries back to how they were at the mark, the last one first. */
   #undo: (() => void)[] | undefined;
 
@@ -90,13 +91,26 @@ export class Draft {
   }
 
   #entry(spec: RuleSpec): Entry {
-    const row = this.#specs.find(spec);
-    if (row >= 0) return this.#entries[row] as Entry;
-    const before = this.#base.get(spec);
-    const entry: Entry = { before, after: before, touched: false };
-    this.#entries[this.#specs.add(spec)] = entry;
+    // What was asked for is mostly what is changed next.
+    if (this.#last !== undefined && hasSameParts(this.#last.spec, spec)) return this.#last.entry;
+    const row = this.#specs.tryAdd(spec);
+    const entry = row < 0 ? (this.#entries[this.#specs.find(spec)] as Entry) : this.#enter(row, spec);
+    this.#last = { spec, entry };
     return entry;
   }
+
+  #enter(row: number, spec: RuleSpec): Entry {
+    const before = this.#base.get(spec);
+    const entry: Entry = { before, after: before, touched: false };
+    this.#entries[row] = entry;
+    return entry;
+  }
+}
+
+/** Whether the tuples consist of the very same parts, and so are the same; the same tuple may also consist of others. */
+function hasSameParts(a: RuleSpec, b: RuleSpec): boolean {
+  if (a.source !== b.source || a.destination !== b.destination) return false;
+  return a.action === b.action && a.chain === b.chain && a.in === b.in && a.out === b.out;
 }
 
 function differ(a: Rule, b: Rule): boolean {

@@ -33,10 +33,10 @@ export interface EngineOptions {
 }
 
 /** Commands of a bulk that go into the queue at once: about 10 ms for whoever comes meanwhile. */
-const bulkLimit = 500;
+const bulkLimit = 4000;
 
 /** The most commands in a batch, so that no batch keeps the next callers waiting for long. */
-const batchLimit = 1000;
+const batchLimit = 4000;
 
 /** Something to record takes its time too. */
 const weightOf = ({ commands }: Pending): number => Math.max(1, commands.length);
