@@ -1,8 +1,12 @@
 import type { FastifyInstance } from 'fastify';
+import { Buckets } from '../src/api/access/buckets.ts';
+import { Logins } from '../src/api/access/logins.ts';
+import { MemoryTokenStore } from '../src/api/access/token-store.ts';
+import { Tokens } from '../src/api/access/tokens.ts';
 import { parsePath } from '../src/api/compat/path.ts';
 import { parseQuery } from '../src/api/compat/query.ts';
 import { renderOutcome } from '../src/api/compat/render.ts';
-import { compatRoutes } from '../src/api/compat/routes.ts';
+import { compatRoutes, ignoreBodies } from '../src/api/compat/routes.ts';
 import { guardOutward } from '../src/api/guards.ts';
 import { closeServer, makeServer } from '../src/api/server.ts';
 import { makeBackend } from '../src/daemon/backend.ts';
@@ -47,13 +51,21 @@ export interface LoadReport {
 /** The same request and the same answer, and nothing done for it. */
 function nothingRoutes(server: FastifyInstance): void {
   let seq = 0;
+  ignoreBodies(server);
   server.all('*', async (request, reply) => {
     const [path = '', query = ''] = request.originalUrl.split('?');
     const resource = parsePath(path);
     if (resource.kind !== 'rule') return reply.code(404).send();
     const now = Date.now();
     const expiresAt = expiryAfter(now, parseQuery(query).expire ?? 0);
-    const rule = { ...resource.spec, seq: ++seq, expiresAt, createdAt: now, origin: request.principal, comment: '' };
+    const rule = {
+      ...resource.spec,
+      seq: ++seq,
+      expiresAt,
+      createdAt: now,
+      origin: request.principal.name,
+      comment: '',
+    };
     return reply.send(renderOutcome({ status: 'created', rule }));
   });
 }
@@ -93,12 +105,14 @@ async function serve(
   const { config, whitelist, tls } = settings;
   if (config.outward === undefined || config.credentials === undefined) throw new Error('The outward server is off');
   const server = makeServer(tls);
-  const policy = { whitelist, credentials: config.credentials };
-  guardOutward(
-    server,
-    () => policy,
-    () => undefined,
-  );
+  const policy = { whitelist, credentials: config.credentials, roles: new Map() };
+  const nothing = (): void => undefined;
+  const accounts = {
+    tokens: await Tokens.load(new MemoryTokenStore()),
+    buckets: new Buckets(),
+    logins: new Logins(() => ({ failures: undefined, period: 0, firstDelay: 0, longestDelay: 0 }), nothing),
+  };
+  guardOutward(server, () => policy, accounts, nothing);
   build(server);
   await server.listen({ host: config.outward.ip, port: config.outward.port });
   tellBench({ ready: true });

@@ -1,7 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { RfwError } from '../domain/errors.ts';
 import { sendError } from './errors.ts';
-import { problems } from './problem.ts';
 
 /** What became of a flush, line by line, for whoever asked for it. */
 export interface FlushReport {
@@ -17,7 +16,7 @@ export function controlRoutes(server: FastifyInstance, flush: () => Promise<Flus
       await reply.send(await flush());
     } catch (error) {
       if (!(error instanceof RfwError)) throw error;
-      await sendError(reply, problems[error.code], error.message);
+      await sendError(reply, error.code, error.message);
     }
   });
 }

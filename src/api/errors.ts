@@ -1,9 +1,74 @@
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type ErrorCode, RfwError } from '../domain/errors.ts';
+import { problems, problemType } from './problem.ts';
 
 /** The longest path with its query, in bytes. */
 export const longestUrl = 8192;
 
-/** Sends the text of an error in the form of 2014. */
-export async function sendError(reply: FastifyReply, status: number, message: string): Promise<void> {
-  await reply.code(status).type('text/plain; charset=utf-8').send(`ERROR: ${message}\r\n`);
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** With which error the request was answered; undefined when it wasn't. */
+    refusal: ErrorCode | undefined;
+  }
+}
+
+/** One thing that is wrong with a request. */
+export interface FieldError {
+  /** Where it is in the body, a JSON pointer (RFC 6901); the empty one is the body as a whole. */
+  readonly pointer?: string;
+  /** Which parameter of the path, the query or the headers it is. */
+  readonly parameter?: string;
+  readonly message: string;
+}
+
+/** A request that is wrong in itself, and where. */
+export class RequestError extends RfwError {
+  readonly errors: readonly FieldError[];
+
+  constructor(code: ErrorCode, message: string, errors: readonly FieldError[] = []) {
+    super(code, message);
+    this.name = 'RequestError';
+    this.errors = errors;
+  }
+}
+
+/** Whether a path is one of those that the API of 2014 never had: they are answered in the form of /v1. */
+export function isV1(path: string): boolean {
+  return /^\/(?:v1|metrics|openapi\.json|docs)(?:[/?]|$)/.test(path);
+}
+
+/** Sends an error in the form of the API that was asked: text for that of 2014, problem details (RFC 9457) for /v1. */
+export async function sendError(
+  reply: FastifyReply,
+  code: ErrorCode,
+  message: string,
+  errors: readonly FieldError[] = [],
+): Promise<void> {
+  const { status } = problems[code];
+  reply.request.refusal = code;
+  reply.code(status);
+  if (isV1(reply.request.url)) {
+    const details = problemDetails(reply.request, code, message, errors);
+    // As bytes: to a text the framework adds a charset, which JSON doesn't have.
+    await reply.type('application/problem+json').send(Buffer.from(JSON.stringify(details)));
+  } else {
+    await reply.type('text/plain; charset=utf-8').send(`ERROR: ${message}\r\n`);
+  }
+}
+
+/** Problem details as RFC 9457 has them, with the code and, for a request that is wrong in itself, where. */
+function problemDetails(
+  request: FastifyRequest,
+  code: ErrorCode,
+  detail: string,
+  errors: readonly FieldError[],
+): Record<string, unknown> {
+  return {
+    type: problemType(code),
+    ...problems[code],
+    code,
+    detail,
+    instance: `urn:rfw:request:${request.id}`,
+    ...(errors.length > 0 ? { errors } : {}),
+  };
 }

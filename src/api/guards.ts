@@ -1,8 +1,19 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { formatAddress } from '../domain/address.ts';
 import type { Whitelist } from '../domain/whitelist.ts';
+import {
+  type Accounts,
+  byToken,
+  type Denial,
+  type Identity,
+  identify,
+  parseBearer,
+  slowDown,
+} from './access/authentication.ts';
+import { certificateOf, principalOfCertificate, type Roles } from './access/certificates.ts';
+import { admin } from './access/principal.ts';
 import { crossSite, foreignness } from './browser.ts';
-import { type Credentials, parseBasic, sameCredentials } from './credentials.ts';
+import type { Credentials } from './credentials.ts';
 import { sendError } from './errors.ts';
 import { clientAddress } from './server.ts';
 
@@ -12,6 +23,8 @@ export type OnRefusal = (client: string, reason: string) => void;
 export interface OutwardPolicy {
   readonly whitelist: Whitelist;
   readonly credentials: Credentials;
+  /** What those may do who show a certificate. */
+  readonly roles: Roles;
 }
 
 export interface LocalPolicy {
@@ -20,51 +33,89 @@ export interface LocalPolicy {
   readonly credentials: Credentials | undefined;
 }
 
-/** The outward server is for whitelisted clients that know the password. */
-export function guardOutward(server: FastifyInstance, policy: () => OutwardPolicy, onRefusal: OnRefusal): void {
+/** The outward server is for whitelisted clients that show a certificate, have a token, or know the password. */
+export function guardOutward(
+  server: FastifyInstance,
+  policy: () => OutwardPolicy,
+  accounts: Accounts,
+  onRefusal: OnRefusal,
+): void {
   server.addHook('onRequest', async (request, reply) => {
-    const { whitelist, credentials } = policy();
+    request.door = 'outward';
+    const { whitelist, credentials, roles } = policy();
     const client = clientAddress(request);
     if (!whitelist.covers(client)) {
       onRefusal(formatAddress(client), 'not in the whitelist');
-      return sendError(reply, 403, 'Your address is not in the whitelist');
+      return sendError(reply, 'not-whitelisted', 'Your address is not in the whitelist');
     }
     const foreign = crossSite(request.headers, [`https://${(request.headers.host ?? '').toLowerCase()}`]);
     if (foreign !== undefined) {
       onRefusal(formatAddress(client), foreign);
-      return sendError(reply, 403, foreign);
+      return sendError(reply, 'cross-site', foreign);
     }
-    await authenticate(request, reply, credentials, onRefusal);
+    const certificate = certificateOf(request.raw.socket, Date.now());
+    const log = (reason: string): void => onRefusal(formatAddress(client), reason);
+    if (certificate.kind === 'invalid') return deny(reply, notAccepted(certificate.reason), log);
+    const shown = certificate.kind === 'valid' ? principalOfCertificate(certificate.name, roles) : undefined;
+    await admit(request, reply, await identify(request, client, accounts, credentials, shown), accounts, log);
   });
 }
 
+function notAccepted(reason: string): Denial {
+  const message = `Your certificate is not accepted: ${reason}`;
+  return { code: 'forbidden', message, logged: `certificate not accepted: ${reason}` };
+}
+
 /** The local server is for programs on this host, and no page in a browser may pass for one. */
-export function guardLocal(server: FastifyInstance, policy: () => LocalPolicy, onRefusal: OnRefusal): void {
+export function guardLocal(
+  server: FastifyInstance,
+  policy: () => LocalPolicy,
+  accounts: Accounts,
+  onRefusal: OnRefusal,
+): void {
   server.addHook('onRequest', async (request, reply) => {
+    request.door = 'local';
     const { port, credentials } = policy();
     const foreign = foreignness(request.headers, port);
     if (foreign !== undefined) {
       onRefusal(formatAddress(clientAddress(request)), foreign);
-      return sendError(reply, 403, foreign);
+      return sendError(reply, 'cross-site', foreign);
     }
-    request.principal = 'local';
-    if (credentials !== undefined) await authenticate(request, reply, credentials, onRefusal);
+    const client = clientAddress(request);
+    const known = credentials === undefined ? admin('local', 'local') : undefined;
+    const identity = await identify(request, client, accounts, credentials, known);
+    await admit(request, reply, identity, accounts, (reason) => onRefusal(formatAddress(client), reason));
   });
 }
 
-async function authenticate(
+/** The unix socket is for whoever its permissions let in. A token that is sent along narrows what may be done. */
+export function guardSocket(server: FastifyInstance, accounts: Accounts, onRefusal: OnRefusal): void {
+  server.addHook('onRequest', async (request, reply) => {
+    request.door = 'socket';
+    const bearer = parseBearer(request.headers.authorization);
+    const identity =
+      bearer === undefined ? { principal: admin('socket', 'socket') } : byToken(accounts.tokens, bearer, undefined);
+    await admit(request, reply, identity, accounts, (reason) => onRefusal('socket', reason));
+  });
+}
+
+/** Lets in who is known and doesn't ask too often. */
+async function admit(
   request: FastifyRequest,
   reply: FastifyReply,
-  credentials: Credentials,
-  onRefusal: OnRefusal,
+  identity: Identity,
+  accounts: Accounts,
+  log: (reason: string) => void,
 ): Promise<void> {
-  const given = parseBasic(request.headers.authorization);
-  const client = formatAddress(clientAddress(request));
-  if (given !== undefined && sameCredentials(given, credentials)) {
-    request.principal = `${given.username}@${client}`;
-    return;
-  }
-  if (given !== undefined) onRefusal(client, 'wrong credentials');
-  reply.header('www-authenticate', 'Basic realm="private"');
-  await sendError(reply, 401, 'This server asks for a username and a password');
+  const denial = 'denial' in identity ? identity.denial : slowDown(accounts, identity.principal);
+  if (denial !== undefined) return deny(reply, denial, log);
+  if ('principal' in identity) request.principal = identity.principal;
+}
+
+async function deny(reply: FastifyReply, denial: Denial, log: (reason: string) => void): Promise<void> {
+  const { code, message, logged, challenges, retryAfter } = denial;
+  if (logged !== undefined) log(logged);
+  if (challenges !== undefined) reply.header('www-authenticate', challenges);
+  if (retryAfter !== undefined) reply.header('retry-after', String(retryAfter));
+  await sendError(reply, code, message);
 }

@@ -10,6 +10,7 @@ import { parsePrefix } from '../domain/address.ts';
 import type { ErrorCode } from '../domain/errors.ts';
 import { RfwError } from '../domain/errors.ts';
 import { anyInterface } from '../domain/interface.ts';
+import type { RuleSpec } from '../domain/rule.ts';
 import { parseRuleId } from '../domain/rule-id.ts';
 import { parseWhitelist } from '../domain/whitelist.ts';
 import { systemClock } from '../engine/clock.ts';
@@ -17,15 +18,27 @@ import type { PutCommand } from '../engine/decide.ts';
 import { Engine } from '../engine/engine.ts';
 import { MemoryStore } from '../engine/store/memory.ts';
 import { SqliteStore } from '../engine/store/sqlite.ts';
+import { nobody, refuseBeyondLimits, requireScope } from './access/principal.ts';
+import type { TokenRequest } from './access/token-request.ts';
+import { MemoryTokenStore } from './access/token-store.ts';
+import { Tokens } from './access/tokens.ts';
 import { parsePath } from './compat/path.ts';
 import { parseQuery } from './compat/query.ts';
 import { problems } from './problem.ts';
-import { openServer } from './server.fixture.ts';
+import { openServer, type Question } from './server.fixture.ts';
+import { echoRoutes } from './v1/routes.fixture.ts';
+import { routes } from './v1/routes.ts';
 
 /** Something that fails, or why nothing can be made to fail here. */
 type Failure = (() => unknown) | { readonly notHere: string };
 
 const parse = (path: string) => (): unknown => parsePath(path);
+
+function spec(path: string): RuleSpec {
+  const resource = parsePath(path);
+  if (resource.kind !== 'rule') throw new Error(`${path} is no rule`);
+  return resource.spec;
+}
 
 async function startEngine(): Promise<Engine> {
   const protection = { whitelist: parseWhitelist('192.0.2.1', 'white.list'), guard: null };
@@ -34,11 +47,9 @@ async function startEngine(): Promise<Engine> {
 }
 
 async function submit(path: string, before: (engine: Engine) => unknown = () => {}): Promise<unknown> {
-  const resource = parsePath(path);
-  if (resource.kind !== 'rule') throw new Error(`${path} is no rule`);
   const engine = await startEngine();
   await before(engine);
-  return engine.submit({ kind: 'put', spec: resource.spec, expire: 0, origin: 'test' });
+  return engine.submit({ kind: 'put', spec: spec(path), expire: 0, origin: 'test' });
 }
 
 /** Blocks an address. */
@@ -53,6 +64,11 @@ function put(address: string): PutCommand {
     destination: 'any',
   } as const;
   return { kind: 'put', spec, expire: 0, origin: 'test' };
+}
+
+async function createTokens(...requests: readonly TokenRequest[]): Promise<void> {
+  const tokens = await Tokens.load(new MemoryTokenStore());
+  for (const request of requests) await tokens.create(request, 'local');
 }
 
 /** Two daemons with one state folder. */
@@ -74,9 +90,24 @@ async function writeAfterClose(): Promise<void> {
 }
 
 async function removeTwice(): Promise<void> {
-  const resource = parsePath('/drop/input/any/1.2.3.4');
-  if (resource.kind === 'rule')
-    await new MemoryBackend().apply({ add: [], remove: [resource.spec], refresh: [], renew: [] });
+  const remove = [spec('/drop/input/any/1.2.3.4')];
+  await new MemoryBackend().apply({ add: [], remove, refresh: [], renew: [] });
+}
+
+const json = { headers: { 'content-type': 'application/json' } };
+
+/** Fails with what a degraded daemon answers over /v1. */
+async function ask(method: string, path: string, question: Question = {}): Promise<void> {
+  const server = await openServer({
+    routes: [...routes, ...echoRoutes],
+    condition: { state: 'degraded', reason: 'The kernel said no' },
+  });
+  const { status, text } = await server.send(method, path, question);
+  await server.close();
+  const problem: { code: ErrorCode; status: number; title: string; detail: string } = JSON.parse(text);
+  expect([status, problem.title]).toEqual([problems[problem.code].status, problems[problem.code].title]);
+  expect(problem.status).toBe(status);
+  throw new RfwError(problem.code, problem.detail);
 }
 
 /** Every code and how it comes about; the type asks for a row when a code is added. */
@@ -102,6 +133,13 @@ const failures: Readonly<Record<ErrorCode, Failure>> = {
     throw first;
   },
   'whitelist-conflict': () => submit('/drop/input/any/192.0.2.1'),
+  'token-invalid': () => createTokens({ name: 'x', scopes: [] }),
+  unauthenticated: { notHere: 'the doors answer so; see the tests of the guards' },
+  forbidden: () => requireScope(nobody, 'rules:read'),
+  'beyond-limits': () =>
+    refuseBeyondLimits({ ...nobody, limits: { longestTtl: 1 } }, spec('/drop/input/any/1.2.3.4'), 0),
+  'token-exists': () => createTokens({ name: 'x', scopes: ['admin'] }, { name: 'x', scopes: ['admin'] }),
+  'rate-limited': { notHere: 'the doors answer so; see the tests of the guards' },
   'whitelist-invalid': () => parseWhitelist('', 'white.list'),
   'config-invalid': () => parseConfig('', 'rfw.conf'),
   'certificate-invalid': () => parseKey('no key', 'server.key'),
@@ -111,6 +149,22 @@ const failures: Readonly<Record<ErrorCode, Failure>> = {
   'store-failed': writeAfterClose,
   'state-in-use': shareState,
   stopping: () => submit('/drop/input/any/1.2.3.4', (engine) => engine.stop()),
+  starting: { notHere: 'a daemon that starts; see daemon/services.test.ts' },
+  degraded: () => ask('GET', '/v1/health/ready'),
+  'request-invalid': () => ask('GET', '/v1/status?x=1'),
+  'body-missing': () => ask('POST', '/v1/test'),
+  'body-unexpected': () => ask('DELETE', '/v1/test', { body: 'hello' }),
+  'json-malformed': () => ask('POST', '/v1/test', { ...json, body: '{' }),
+  'request-timeout': { notHere: 'the HTTP server hangs up by itself, after some seconds' },
+  'url-too-long': () => ask('GET', `/v1/status?x=${'x'.repeat(9000)}`),
+  'headers-too-large': { notHere: 'the HTTP server hangs up by itself; see server.test.ts' },
+  'body-too-large': () => ask('POST', '/v1/test', { ...json, body: `"${'x'.repeat(70_000)}"` }),
+  'content-type-unsupported': () => ask('POST', '/v1/test', { body: 'x' }),
+  'not-found': () => ask('GET', '/v1/nowhere'),
+  'method-not-allowed': () => ask('PUT', '/v1/status'),
+  'not-whitelisted': { notHere: 'only the outward door has a whitelist; see v1/plugin.test.ts' },
+  'cross-site': () => ask('GET', '/v1/status', { headers: { origin: 'http://example.com' } }),
+  internal: () => ask('POST', '/v1/test', { ...json, body: '{"name":"fail"}' }),
 };
 
 const codes = Object.keys(failures) as ErrorCode[];
@@ -140,12 +194,13 @@ describe('problems', () => {
     const server = await openServer({ before: () => Promise.reject(new RfwError(code, 'the reason')) });
     const { status, text } = await server.send('PUT', '/drop/input/any/1.2.3.4');
     await server.close();
-    expect([status, text]).toEqual([problems[code], 'ERROR: the reason\r\n']);
+    expect([status, text]).toEqual([problems[code].status, 'ERROR: the reason\r\n']);
   });
 
   it('blames the client for what it sent, and nobody else', () => {
-    const blamed = codes.filter((code) => problems[code] === 400);
-    expect(blamed).toEqual(codes.slice(0, codes.indexOf('whitelist-invalid')));
-    expect(codes.filter((code) => problems[code] > 503 || problems[code] < 400)).toEqual([]);
+    const blamed = codes.filter((code) => problems[code].status >= 500);
+    const own = [...codes.slice(codes.indexOf('whitelist-invalid'), codes.indexOf('request-invalid')), 'internal'];
+    expect(blamed).toEqual(own);
+    expect(codes.filter((code) => problems[code].status > 503 || problems[code].status < 400)).toEqual([]);
   });
 });

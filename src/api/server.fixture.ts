@@ -7,14 +7,25 @@ import { join } from 'node:path';
 import { MemoryBackend } from '../backends/memory.ts';
 import { generate } from '../certs/generation.ts';
 import { parseSubjectNames } from '../certs/subject.ts';
+import { formatAddress } from '../domain/address.ts';
 import { parseWhitelist } from '../domain/whitelist.ts';
 import { systemClock } from '../engine/clock.ts';
 import { Engine } from '../engine/engine.ts';
 import { MemoryStore } from '../engine/store/memory.ts';
+import { Buckets } from './access/buckets.ts';
+import { parseRoles } from './access/certificates.ts';
+import { type LoginPolicy, Logins } from './access/logins.ts';
+import { MemoryTokenStore } from './access/token-store.ts';
+import { Tokens } from './access/tokens.ts';
 import { type CompatOptions, compatRoutes } from './compat/routes.ts';
 import { type Credentials, parseBasic } from './credentials.ts';
 import { guardLocal, guardOutward } from './guards.ts';
 import { closeServer, makeServer, type TlsFiles } from './server.ts';
+import { v1Routes } from './v1/plugin.ts';
+import type { Route } from './v1/route.ts';
+import { routes } from './v1/routes.ts';
+import type { Status } from './v1/schemas.ts';
+import type { Condition, Services } from './v1/services.ts';
 
 /** What a server answered. */
 export interface Answer {
@@ -39,6 +50,9 @@ export interface OpenServer {
   readonly engine: Engine;
   readonly backend: MemoryBackend;
   readonly refusals: string[];
+  /** The addresses that have failed to log in too often. */
+  readonly tooMany: string[];
+  readonly tokens: Tokens;
   readonly settings: Settings;
   send(method: string, path: string, question?: Question): Promise<Answer>;
   /** Closes as the daemon does. */
@@ -49,9 +63,14 @@ interface Settings {
   kind: 'local' | 'outward';
   whitelist: string;
   credentials: Credentials | undefined;
+  roles: string;
+  logins: LoginPolicy;
   nonRestful: boolean;
   defaultExpire: number;
-  /** Comes before every answer of the routes. */
+  /** What /v1 serves. */
+  routes: readonly Route[];
+  condition: Condition;
+  /** Comes before every answer of the routes of 2014. */
   before: () => Promise<void>;
 }
 
@@ -86,8 +105,12 @@ export async function openServer(more: Partial<Settings> = {}, tls?: Certificate
     kind: tls === undefined ? 'local' : 'outward',
     whitelist: '127.0.0.0/8\n192.0.2.0/24',
     credentials: tls === undefined ? undefined : alice,
+    roles: 'CN=detector: rules:write',
+    logins: { failures: undefined, period: 600_000, firstDelay: 0, longestDelay: 0 },
     nonRestful: false,
     defaultExpire: 0,
+    routes,
+    condition: { state: 'ready' },
     before: async () => {},
     ...more,
   };
@@ -97,14 +120,25 @@ export async function openServer(more: Partial<Settings> = {}, tls?: Certificate
   const engine = await Engine.start({ backend, store, clock: systemClock, protection, onEvent: () => {} });
   const server = makeServer(tls);
   const refusals: string[] = [];
+  const tooMany: string[] = [];
+  const accounts = {
+    tokens: await Tokens.load(new MemoryTokenStore()),
+    buckets: new Buckets(),
+    logins: new Logins(
+      () => settings.logins,
+      (client) => void tooMany.push(formatAddress(client)),
+    ),
+  };
   let port = 0;
   const onRefusal = (client: string, reason: string): void => void refusals.push(`${client} ${reason}`);
   const outwardPolicy = () => ({
     whitelist: parseWhitelist(settings.whitelist, 'white.list'),
     credentials: settings.credentials ?? alice,
+    roles: parseRoles(settings.roles),
   });
-  if (settings.kind === 'outward') guardOutward(server, outwardPolicy, onRefusal);
-  else guardLocal(server, () => ({ port, credentials: settings.credentials }), onRefusal);
+  if (settings.kind === 'outward') guardOutward(server, outwardPolicy, accounts, onRefusal);
+  else guardLocal(server, () => ({ port, credentials: settings.credentials }), accounts, onRefusal);
+  v1Routes(server, settings.routes, servicesOf(settings, engine));
   compatRoutes(server, async () => {
     await settings.before();
     return optionsOf(settings, engine, port);
@@ -116,6 +150,8 @@ export async function openServer(more: Partial<Settings> = {}, tls?: Certificate
     engine,
     backend,
     refusals,
+    tooMany,
+    tokens: accounts.tokens,
     settings,
     send: (method, path, question) => send({ port, authority: tls?.authority }, method, path, question),
     close: async () => {
@@ -140,6 +176,32 @@ function optionsOf({ nonRestful, defaultExpire, kind }: Settings, engine: Engine
   } as const;
   return { engine, nonRestful, defaultExpire, facts };
 }
+
+function servicesOf(settings: Settings, engine: Engine): Services {
+  return {
+    started: Promise.resolve(),
+    version: exampleStatus.version,
+    engine,
+    condition: () => settings.condition,
+    metrics: async () => '# TYPE rfw_rules gauge\n',
+    status: () => ({ ...exampleStatus, rules: engine.size }),
+  };
+}
+
+const exampleStatus: Status = {
+  version: '1.2.3',
+  state: 'ready',
+  degraded: null,
+  backend: 'memory',
+  capabilities: { summary: 'memory', ipv6: true, shortcomings: [] },
+  rules: 0,
+  drifts: 0,
+  queue: 0,
+  startedAt: '2026-01-31T12:00:00.000Z',
+  uptime: 1,
+  memory: { rss: 1, heapUsed: 1 },
+  urls: [],
+};
 
 function portOf(address: string | { port: number } | null): number {
   if (address === null || typeof address === 'string') throw new Error('The server has no port');

@@ -1,15 +1,25 @@
+import { randomUUID } from 'node:crypto';
 import { createServer as createHttpServer, type Server as HttpServer, METHODS, type RequestListener } from 'node:http';
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
 import fastify, { type ConnectionError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { type Address, parseAddress } from '../domain/address.ts';
-import { longestUrl, sendError } from './errors.ts';
+import { RfwError, reasonOf } from '../domain/errors.ts';
+import { type Door, nobody, type Principal } from './access/principal.ts';
+import { isV1, longestUrl, RequestError, sendError } from './errors.ts';
+import { codeOfStatus } from './problem.ts';
 
 declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** What all requests to a route have in common, for the metrics: its path with names in the place of values. */
+    template?: string;
+  }
   interface FastifyRequest {
     /** Who asks, as the door found out. */
-    principal: string;
+    principal: Principal;
+    /** Which door that was. Set by the door, before anything else. */
+    door: Door;
   }
 }
 
@@ -17,11 +27,13 @@ declare module 'fastify' {
 export interface TlsFiles {
   readonly cert: Buffer;
   readonly key: Buffer;
+  /** The authorities whose certificates clients may show; undefined when they aren't asked for one. */
+  readonly clientCa?: Buffer | undefined;
 }
 
 /** How TLS is spoken with a certificate: 1.2 and 1.3 only, whatever Node was told on its command line. */
-export function tlsOptions(tls: TlsFiles): SecureContextOptions {
-  return { ...tls, minVersion: 'TLSv1.2' };
+export function tlsOptions({ cert, key, clientCa }: TlsFiles): SecureContextOptions {
+  return { cert, key, ...(clientCa && { ca: clientCa }), minVersion: 'TLSv1.2' };
 }
 
 /** Bounds on what a client may send and how long it may take. Bytes and milliseconds. */
@@ -46,50 +58,75 @@ export function makeServer(tls: TlsFiles | undefined): FastifyInstance {
     clientErrorHandler: answerBrokenRequest,
     exposeHeadRoutes: false,
     return503OnClosing: false,
-    rewriteUrl: ({ url = '/' }) => (isRoutable(url) ? url : '/'),
+    // The id of a rule has all of its addresses and interfaces in it.
+    routerOptions: { maxParamLength: 256 },
+    rewriteUrl: ({ url = '/' }) => routableUrl(url),
+    genReqId: ({ headers }) => requestId(headers['x-request-id']),
     serverFactory: (handler) => listener(tls, handler),
   });
   // Every method finds its route, and the route says whether it is allowed.
   for (const method of METHODS) {
     if (!server.supportedMethods.includes(method)) server.addHttpMethod(method, { hasBody: true });
   }
+  server.decorateRequest('principal');
+  server.decorateRequest('door');
+  server.decorateRequest('refusal');
+  server.addHook('onRequest', async (request) => {
+    request.principal = nobody;
+  });
+  server.addHook('onRequest', async (request, reply) => {
+    if (isV1(request.url)) reply.headers(securityHeaders).header('x-request-id', request.id);
+  });
   keepCount(server);
   server.addHook('onRequest', async (_request, reply) => {
     if (!closing.has(server)) return;
     reply.header('connection', 'close');
-    await sendError(reply, 503, 'rfw is stopping: try again in a moment');
+    await sendError(reply, 'stopping', 'rfw is stopping: try again in a moment');
   });
-  server.decorateRequest('principal', '');
   server.setErrorHandler(async (error, _request, reply) => answerFailure(reply, error));
-  ignoreBodies(server);
   return server;
 }
 
-/** Whether the router can take the path apart. A route sees the path as it was sent, by `originalUrl`, in any case. */
-function isRoutable(url: string): boolean {
+/**
+ * A path that the router can take apart. A target in the absolute form is as good as its path (RFC 9112, section 3.2.2). The
+ * routes of 2014 see what was sent by `originalUrl`.
+ */
+function routableUrl(sent: string): string {
+  const url = sent.replace(/^https?:\/\/[^/?]*(?=\/)/i, '');
+  if (!url.startsWith('/')) return '/';
   try {
     decodeURI(url);
-    return url.startsWith('/');
+    return url;
   } catch {
-    return false;
+    return isV1(url) ? '/v1/' : '/';
   }
 }
 
-/** The API of 2014 has no bodies; clients that send one anyway, of whatever type, mean nothing by it. */
-function ignoreBodies(server: FastifyInstance): void {
-  server.removeAllContentTypeParsers();
-  server.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, _body, done) => done(null));
-  server.addHook('onRequest', async (request) => {
-    // A type that isn't one would be refused before the body is looked at.
-    if (request.headers['content-type'] !== undefined) request.headers['content-type'] = 'application/octet-stream';
-  });
+/** The id that the client gave the request, when it is one that fits into a log and a header; else a new one. */
+function requestId(given: string | string[] | undefined): string {
+  return typeof given === 'string' && /^[\w.:-]{1,128}$/.test(given) ? given : randomUUID();
 }
+
+/**
+ * What every answer of /v1 says. Nothing of it is for a cache, for a page of another site, or for anything but its type;
+ * the policy lets a browser that shows an answer load and run nothing.
+ */
+const securityHeaders = {
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'referrer-policy': 'no-referrer',
+  'cross-origin-resource-policy': 'same-origin',
+} as const;
 
 /** What the framework refuses, and failures of the program itself, which are nobody else's business. */
 async function answerFailure(reply: FastifyReply, error: unknown): Promise<void> {
-  const status = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500;
-  const known = error instanceof Error && status >= 400 && status < 500;
-  await sendError(reply, known ? status : 500, known ? error.message : 'Internal error, see the log of rfw');
+  if (error instanceof RfwError) {
+    return sendError(reply, error.code, error.message, error instanceof RequestError ? error.errors : []);
+  }
+  const code = error instanceof Error && 'statusCode' in error ? codeOfStatus(Number(error.statusCode)) : undefined;
+  if (code !== undefined) return sendError(reply, code, reasonOf(error));
+  await sendError(reply, 'internal', 'Internal error, see the log of rfw');
 }
 
 function listener(tls: TlsFiles | undefined, handler: RequestListener): HttpServer | HttpsServer {
@@ -104,7 +141,13 @@ function listener(tls: TlsFiles | undefined, handler: RequestListener): HttpServ
     tls === undefined
       ? createHttpServer(options, handler)
       : createHttpsServer(
-          { ...options, ...tlsOptions(tls), minVersion: 'TLSv1.2', handshakeTimeout: limits.handshakeTimeout },
+          {
+            ...options,
+            ...tlsOptions(tls),
+            handshakeTimeout: limits.handshakeTimeout,
+            // Whether a certificate is good the door looks at: a client without one may log in otherwise.
+            ...(tls.clientCa && { requestCert: true, rejectUnauthorized: false }),
+          },
           handler,
         );
   server.maxConnections = limits.connections;

@@ -22,6 +22,8 @@ describe('checkReport', () => {
       checkReport(loadSettings(file)),
     ).toBe(`rfw ${version}: ${file} and ${folder.at('white.list')} are correct. A start would
   listen on http://127.0.0.1:7390 and [::1] without authentication
+  listen on unix:/run/rfw/rfw.sock for the user that it runs as
+  slow failed logins down, and block an address for 3600 seconds after 10 in 600 seconds
   enforce rules with the backend auto (iptables where it works, else nftables), and keep them in ${folder.at('state')}
   give a rule that doesn't say how long it lasts 86400 seconds
   keep entries of the audit log for 7776000 seconds, the newest 1000000 at most
@@ -38,6 +40,11 @@ describe('checkReport', () => {
       ...outward,
       'local.server',
       'local.server.authentication',
+      'outward.server.clientca = client/ca.crt',
+      'outward.server.clientroles = CN=detector: rules:read rules:write, CN=ops: admin',
+      'socket.path = rfw.sock',
+      'socket.group = 4711',
+      'auth.failures = off',
       'non.restful',
       'default.expire = 0',
       'audit.keep = 0',
@@ -48,7 +55,10 @@ describe('checkReport', () => {
     const report = checkReport(loadSettings(file));
     expect(report.split('\n').slice(1)).toEqual([
       '  listen on https://0.0.0.0:7393 for whitelisted clients that log in as alice',
+      `  let those with a certificate of ${folder.at('client/ca.crt')} in: detector (rules:read rules:write), ops (admin)`,
       '  listen on http://127.0.0.1:7390 and [::1] for those who log in as alice',
+      `  listen on unix:${folder.at('rfw.sock')} for the user that it runs as and the group 4711`,
+      '  slow failed logins down',
       '  take GET with modify=insert or modify=delete for PUT and DELETE',
       `  enforce rules with the backend memory, and keep them in ${folder.at('state/memory')}`,
       "  give a rule that doesn't say how long it lasts no end",

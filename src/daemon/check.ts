@@ -1,6 +1,6 @@
 import { formatNetwork } from '../domain/address.ts';
-import type { Config } from './config.ts';
-import { formatUrl } from './doors.ts';
+import type { CertificateConfig, Config } from './config.ts';
+import { formatUrl } from './places.ts';
 import { protectionOf, type Settings } from './settings.ts';
 import { stateFolder } from './state.ts';
 import { version } from './version.ts';
@@ -42,17 +42,33 @@ function backendDetails({ backend, nftablesCounters, rejectTcpReset }: Config): 
   return details.length === 0 ? '' : ` (${details.join('; ')})`;
 }
 
-function serverLines({ outward, local, nonRestful, credentials }: Config): string[] {
+function serverLines({ outward, local, socket, nonRestful, credentials, logins, block }: Config): string[] {
   const user = credentials === undefined ? '' : ` as ${credentials.username}`;
+  const limit =
+    logins.failures === undefined
+      ? ''
+      : `, and block an address for ${block} seconds after ${logins.failures} in ${logins.period} seconds`;
   return [
     ...(outward
       ? [`  listen on ${formatUrl('https', outward.ip, outward.port)} for whitelisted clients that log in${user}`]
       : []),
+    ...(outward?.certificates ? [certificateLine(outward.certificates)] : []),
     ...(local
       ? [
           `  listen on http://127.0.0.1:${local.port} and [::1] ${local.authentication ? `for those who log in${user}` : 'without authentication'}`,
         ]
       : []),
+    ...(socket
+      ? [
+          `  listen on unix:${socket.path} for the user that it runs as${socket.group === undefined ? '' : ` and the group ${socket.group}`}`,
+        ]
+      : []),
+    `  slow failed logins down${limit}`,
     ...(nonRestful ? ['  take GET with modify=insert or modify=delete for PUT and DELETE'] : []),
   ];
+}
+
+function certificateLine({ authority, roles }: CertificateConfig): string {
+  const list = [...roles].map(([name, scopes]) => `${name} (${[...scopes].join(' ')})`).join(', ');
+  return `  let those with a certificate of ${authority} in: ${list}`;
 }

@@ -43,8 +43,14 @@ describe('loadConfig', () => {
     const file = folder.config(...outward, 'local.server');
     expect(loadConfig(file)).toEqual({
       file,
-      outward: { port: 7393, ip: '0.0.0.0', certfile: folder.at('server.crt'), keyfile: folder.at('server.key') },
+      outward: {
+        ...{ port: 7393, ip: '0.0.0.0', certfile: folder.at('server.crt'), keyfile: folder.at('server.key') },
+        certificates: undefined,
+      },
       local: { port: 7390, authentication: false },
+      socket: { path: '/run/rfw/rfw.sock', chosen: false, group: undefined },
+      logins: { failures: 10, period: 600 },
+      block: 3600,
       nonRestful: false,
       credentials: { username: 'alice', password: 'secret' },
       defaultExpire: 86_400,
@@ -66,6 +72,13 @@ describe('loadConfig', () => {
     ['outward.server.ip = 2001:DB8:0::1', ({ outward }) => outward?.ip, '2001:db8::1'],
     ['local.server.port = 8080', ({ local }) => local?.port, 8080],
     ['local.server.authentication', ({ local }) => local?.authentication, true],
+    ['socket.path = off', ({ socket }) => socket, undefined],
+    ['socket.path = /srv/rfw.sock', ({ socket }) => socket, { path: '/srv/rfw.sock', chosen: true, group: undefined }],
+    ['socket.group = root', ({ socket }) => socket?.group, 0],
+    ['socket.group = 4711', ({ socket }) => socket?.group, 4711],
+    ['auth.failures = off', ({ logins }) => logins.failures, undefined],
+    ['auth.failures = 3/1h', ({ logins }) => logins, { failures: 3, period: 3600 }],
+    ['auth.block = 2d', ({ block }) => block, 172_800],
     ['non.restful', ({ nonRestful }) => nonRestful, true],
     ['auth.username = żółw', ({ credentials }) => credentials?.username, 'żółw'],
     ['auth.password = a:b #c', ({ credentials }) => credentials?.password, 'a:b #c'],
@@ -85,7 +98,7 @@ describe('loadConfig', () => {
     ['audit.limit = 0', ({ auditLimit }) => auditLimit, 0],
     ['audit.limit = 250000', ({ auditLimit }) => auditLimit, 250_000],
   ])('takes %s', (line, pick, value) => {
-    expect(pick(loadConfig(complete().config(...outward, 'local.server', line)))).toBe(value);
+    expect(pick(loadConfig(complete().config(...outward, 'local.server', line)))).toEqual(value);
   });
 
   it('needs no credentials where nobody asks for them', () => {
@@ -110,6 +123,26 @@ describe('loadConfig', () => {
   });
 
   it.each([
+    [
+      [...outward, 'outward.server.clientroles = CN=x: admin'],
+      'FILE, line 8: outward.server.clientroles needs outward.server.clientca, the authority of the certificates',
+    ],
+    [
+      [...outward, 'outward.server.clientca = server.crt'],
+      'FILE: outward.server.clientroles is missing: add a line "outward.server.clientroles = …"',
+    ],
+    [[...outward, 'outward.server.clientca = x.crt'], /clientca = x\.crt: there is no such file/],
+    [[...local, 'socket.path ='], 'FILE, line 4: socket.path = : it must not be empty'],
+    [
+      [...local, 'socket.group = no-such-group'],
+      /^FILE, line 4: socket\.group = no-such-group: there is no such group/,
+    ],
+    ...['0', '10', '10/', '0/10m', '10/0', '1e3/10m', '10/10w'].map((text): [string[], RegExp] => [
+      [...local, `auth.failures = ${text}`],
+      /^FILE, line 4: auth\.failures = .*: it must be a number and a time, such as 10\/10m, or off$/,
+    ]),
+    [[...local, 'auth.block = 0'], /^FILE, line 4: auth\.block = 0: it must be longer than 0/],
+    [[...local, 'auth.block = x'], /^FILE, line 4: auth\.block = x: Incorrect duration/],
     [
       [...local, 'locl.server'],
       /^FILE, line 4: unknown key locl\.server\. Allowed: outward\.server, .*, audit\.limit$/,
@@ -171,8 +204,11 @@ describe('loadConfig', () => {
     ],
     [[...local, 'audit.limit = 1e6'], /^FILE, line 4: audit\.limit = 1e6: it must be a number/],
     [[...local, 'audit.limit ='], /^FILE, line 4: audit\.limit = : it must be a number/],
-    [['whitelist.file = white.list'], 'FILE: no server is on. Allowed: outward.server, local.server, or both'],
-    [[], 'FILE: no server is on. Allowed: outward.server, local.server, or both'],
+    [
+      ['whitelist.file = white.list'],
+      'FILE: no server is on. Allowed: outward.server, local.server, socket.path, or several',
+    ],
+    [[], 'FILE: no server is on. Allowed: outward.server, local.server, socket.path, or several'],
     [['[server]'], 'FILE, line 2: unknown section [server]. Allowed: [config]'],
   ])('refuses %j', (lines, message) => {
     const refusal = refusalOf(complete(), lines);

@@ -1,9 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
+import { parseRoles, type Roles } from '../api/access/certificates.ts';
 import type { Credentials } from '../api/credentials.ts';
 import { formatAddress, parseAddress } from '../domain/address.ts';
 import { parseDuration } from '../domain/duration.ts';
 import { RfwError, reasonOf } from '../domain/errors.ts';
+import { groupId, type LoginConfig, parseBlock, parseFailures } from './access-values.ts';
 import { type IniEntry, parseIni } from './ini.ts';
 
 export const backendChoices = ['auto', 'iptables', 'nftables', 'memory'] as const;
@@ -18,6 +20,10 @@ export interface Config {
   readonly file: string;
   readonly outward: OutwardConfig | undefined;
   readonly local: LocalConfig | undefined;
+  readonly socket: SocketConfig | undefined;
+  readonly logins: LoginConfig;
+  /** How long an address is blocked that fails to log in too often. Seconds. */
+  readonly block: number;
   readonly nonRestful: boolean;
   /** Set whenever a server asks for them. */
   readonly credentials: Credentials | undefined;
@@ -43,11 +49,28 @@ export interface OutwardConfig {
   readonly ip: string;
   readonly certfile: string;
   readonly keyfile: string;
+  /** Undefined when clients aren't asked for a certificate. */
+  readonly certificates: CertificateConfig | undefined;
+}
+
+/** Which certificates of clients count, and for what. */
+export interface CertificateConfig {
+  readonly authority: string;
+  readonly roles: Roles;
 }
 
 export interface LocalConfig {
   readonly port: number;
   readonly authentication: boolean;
+}
+
+/** The socket for programs on this host. */
+export interface SocketConfig {
+  readonly path: string;
+  /** Whether the path stands in the file. */
+  readonly chosen: boolean;
+  /** A gid; undefined is that of the daemon. */
+  readonly group: number | undefined;
 }
 
 const knownKeys = [
@@ -56,12 +79,18 @@ const knownKeys = [
   'outward.server.ip',
   'outward.server.certfile',
   'outward.server.keyfile',
+  'outward.server.clientca',
+  'outward.server.clientroles',
   'local.server',
   'local.server.port',
   'local.server.authentication',
   'non.restful',
   'auth.username',
   'auth.password',
+  'auth.failures',
+  'auth.block',
+  'socket.path',
+  'socket.group',
   'default.expire',
   'whitelist.file',
   'firewall.backend',
@@ -100,6 +129,12 @@ export function parseConfig(text: string, file: string): Config {
         ip: settings.value('outward.server.ip', '0.0.0.0', ip),
         certfile: settings.file('outward.server.certfile'),
         keyfile: settings.file('outward.server.keyfile'),
+        certificates: settings.has('outward.server.clientca')
+          ? {
+              authority: settings.file('outward.server.clientca'),
+              roles: settings.value('outward.server.clientroles', undefined, parseRoles),
+            }
+          : undefined,
       }
     : undefined;
   const local = settings.flag('local.server')
@@ -108,17 +143,30 @@ export function parseConfig(text: string, file: string): Config {
         authentication: settings.flag('local.server.authentication'),
       }
     : undefined;
-  if (outward === undefined && local === undefined) {
-    throw new RfwError('config-invalid', `${file}: no server is on. Allowed: outward.server, local.server, or both`);
+  const socket = socketOf(settings, file);
+  if (outward === undefined && local === undefined && socket?.chosen !== true) {
+    throw new RfwError(
+      'config-invalid',
+      `${file}: no server is on. Allowed: outward.server, local.server, socket.path, or several`,
+    );
   }
   if (outward !== undefined && outward.port === local?.port) {
     throw settings.error('local.server.port', `= ${local.port}: outward.server.port is the same; the servers need two`);
+  }
+  if (settings.has('outward.server.clientroles') && !settings.has('outward.server.clientca')) {
+    throw settings.error(
+      'outward.server.clientroles',
+      'needs outward.server.clientca, the authority of the certificates',
+    );
   }
   const asks = outward !== undefined || local?.authentication === true;
   return {
     file,
     outward,
     local,
+    socket,
+    logins: settings.value('auth.failures', '10/10m', parseFailures),
+    block: settings.value('auth.block', '1h', parseBlock),
     nonRestful: settings.flag('non.restful'),
     credentials: asks
       ? {
@@ -138,6 +186,13 @@ export function parseConfig(text: string, file: string): Config {
   };
 }
 
+function socketOf(settings: KeyReader, file: string): SocketConfig | undefined {
+  const path = settings.value('socket.path', '/run/rfw/rfw.sock', notEmpty);
+  const group = settings.has('socket.group') ? settings.value('socket.group', undefined, groupId) : undefined;
+  if (path.toLowerCase() === 'off') return undefined;
+  return { path: resolve(dirname(file), path), chosen: settings.has('socket.path'), group };
+}
+
 /** Reads the values of keys, and says what is wrong with them. */
 class KeyReader {
   readonly #entries: ReadonlyMap<string, IniEntry>;
@@ -154,6 +209,10 @@ class KeyReader {
         );
       }
     }
+  }
+
+  has(key: Key): boolean {
+    return this.#entries.has(key);
   }
 
   /** A flag is on when its key stands in the file, alone. */

@@ -1,29 +1,13 @@
-import { chmodSync, closeSync, constants, openSync, rmSync } from 'node:fs';
+import { chmodSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { controlRoutes, type FlushReport } from '../api/control.ts';
 import { closeServer, makeServer } from '../api/server.ts';
 import { RfwError, reasonOf } from '../domain/errors.ts';
+import { reach, type SocketPath } from './socket-path.ts';
 
 const name = 'control.sock';
-
-/** Bytes. sun_path of linux/un.h has 108, the terminating zero included. */
-const longestPath = 107;
-
-/** A path by which bind(2) and connect(2) reach the socket of the folder, until it is let go. */
-interface SocketPath {
-  readonly path: string;
-  letGo(): void;
-}
-
-/** A path that is too long is reached through a descriptor of its folder. proc(5) */
-function reach(folder: string): SocketPath {
-  const path = join(folder, name);
-  if (Buffer.byteLength(path) <= longestPath) return { path, letGo: () => {} };
-  const descriptor = openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY);
-  return { path: `/proc/self/fd/${descriptor}/${name}`, letGo: () => closeSync(descriptor) };
-}
 
 /** The door by which `rfw --flush` asks a daemon that runs: HTTP over a socket in the state folder, for its owner alone. */
 export class ControlSocket {
@@ -43,7 +27,7 @@ export class ControlSocket {
     rmSync(join(folder, name), { force: true });
     const server = makeServer(undefined);
     controlRoutes(server, flush);
-    const reached = reach(folder);
+    const reached = reach(join(folder, name));
     try {
       await server.listen({ path: reached.path });
       // Until now the folder, which is its owner's alone, has kept others out.
@@ -68,7 +52,7 @@ export class ControlSocket {
  * @throws RfwError `state-in-use` when it can't be reached, `kernel-refused` when it says no
  */
 export async function askToFlush(folder: string): Promise<FlushReport> {
-  const reached = reach(folder);
+  const reached = reach(join(folder, name));
   try {
     const { status, text } = await post(reached.path, '/flush');
     if (status === 200) return JSON.parse(text) as FlushReport;

@@ -28,6 +28,7 @@ export function memoryLines(local: number, outward?: number): string[] {
     'whitelist.file = white.list',
     'firewall.backend = memory',
     'state.dir = state',
+    'socket.path = off',
     ...(outward === undefined ? [] : https),
   ];
 }

@@ -35,6 +35,7 @@ describe('Daemon.start', () => {
     expect(entries).toContainEqual({
       level: 'debug',
       msg: 'Request',
+      id: expect.any(String),
       client,
       principal: 'local',
       method: 'PUT',

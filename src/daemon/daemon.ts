@@ -1,10 +1,14 @@
 import type { FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
+import type { Accounts } from '../api/access/authentication.ts';
 import { reasonOf } from '../domain/errors.ts';
 import { ruleKey } from '../domain/rule.ts';
 import { systemClock } from '../engine/clock.ts';
 import { Engine } from '../engine/engine.ts';
+import type { EngineEvent } from '../engine/events.ts';
 import type { Store } from '../engine/store/store.ts';
+import { withApplyMetrics, withCommitMetrics } from '../metrics/timed.ts';
+import { makeAccounts } from './accounts.ts';
 import { type ChosenBackend, chooseBackend, shortcomingsOf } from './backend.ts';
 import type { Config } from './config.ts';
 import { ControlSocket } from './control.ts';
@@ -13,6 +17,7 @@ import { Doors } from './doors.ts';
 import { logEmptied, logEvent } from './events.ts';
 import { flushRunning } from './flush.ts';
 import { Holders } from './holders.ts';
+import { answeredRequest, DaemonServices } from './services.ts';
 import { loadSettings, protectionOf, type Settings } from './settings.ts';
 import { openStore, stateFolder } from './state.ts';
 
@@ -30,6 +35,7 @@ interface Parts {
   readonly chosen: ChosenBackend;
   readonly doors: Doors;
   readonly control: ControlSocket | undefined;
+  readonly accounts: Accounts;
   readonly engine: Engine;
   /** The settings in force, shared with the doors. */
   readonly held: { settings: Settings };
@@ -74,33 +80,62 @@ export class Daemon {
     const held = { settings };
     const ready = new Deferred<Engine>();
     const recorded = new Deferred<Holders>();
+    const accounts = await makeAccounts(() => held.settings, ready.promise, log).catch(async (error) => {
+      chosen.backend.close();
+      await store.close();
+      throw error;
+    });
+    const services: DaemonServices = new DaemonServices({
+      engine: ready.promise,
+      chosen,
+      urls: () => doors.urls,
+      tls: () => held.settings.tls,
+    });
+    const { figures } = services;
     const doors = new Doors({
       settings: () => held.settings,
-      engine: ready.promise,
+      services,
       backend: chosen.capabilities.summary,
+      accounts,
+      onShortcoming: (message) => log.warn(message),
       onRefusal: (client, reason) => log.warn({ client }, `Refused: ${reason}`),
-      onResponse: (request, status) => logRequest(log, request, status),
+      onResponse: (request, reply) => {
+        figures.answered(answeredRequest(request, reply));
+        logRequest(log, request, reply.statusCode);
+      },
     });
     const control = await openControl(settings.config, log, async () =>
       flushRunning(await ready.promise, await recorded.promise),
     );
     try {
-      await doors.open(settings, ready.promise);
-      const onEvent = (event: Parameters<typeof logEvent>[1]): void => logEvent(log, event);
+      await doors.open(settings, Promise.resolve());
+      const onEvent = (event: EngineEvent): void => {
+        figures.happened(event);
+        logEvent(log, event);
+      };
       const protection = protectionOf(settings);
       const holders = await Holders.record(chosen.backend, store, settings.config, systemClock.bootId);
       recorded.resolve(holders);
       const { moving } = holders;
-      const { backend } = chosen;
-      const engine = await Engine.start({ backend, store, clock: systemClock, protection, onEvent, moving });
+      const backend = withApplyMetrics(chosen.backend, figures);
+      const engine = await Engine.start({
+        backend,
+        store: withCommitMetrics(store, figures),
+        clock: systemClock,
+        protection,
+        onEvent,
+        moving,
+      });
       // While both are filled nothing is answered: what is deleted now would still be in the former one.
       await emptyFormer(log, holders, engine.size);
       ready.resolve(engine);
-      return new Daemon({ log, store, chosen, doors, control, engine, held, load });
+      return new Daemon({ log, store, chosen, doors, control, engine, held, accounts, load });
     } catch (error) {
       ready.reject(error);
       recorded.reject(error);
+      accounts.logins.release();
       await doors.close();
+      await accounts.tokens.close();
       await control?.close();
       chosen.backend.close();
       await store.close();
@@ -155,8 +190,10 @@ export class Daemon {
 
   /** Stops accepting, finishes what was accepted, and leaves the rules enforced. */
   async stop(): Promise<void> {
-    const { doors, control, engine, chosen, store } = this.#parts;
+    const { doors, control, accounts, engine, chosen, store } = this.#parts;
+    accounts.logins.release();
     await doors.close();
+    await accounts.tokens.close();
     await control?.close();
     const snapshot = await engine.stop();
     chosen.backend.close();
@@ -189,7 +226,14 @@ async function openControl(
 
 function logRequest(log: Logger, request: FastifyRequest, status: number): void {
   log.debug(
-    { client: request.ip, principal: request.principal, method: request.method, url: request.url, status },
+    {
+      id: request.id,
+      client: request.ip,
+      principal: request.principal.name,
+      method: request.method,
+      url: request.url,
+      status,
+    },
     'Request',
   );
 }

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import type { TlsFiles } from '../api/server.ts';
@@ -27,15 +28,36 @@ export function loadSettings(file: string): Settings {
   };
 }
 
-function loadTls({ certfile, keyfile }: OutwardConfig): TlsFiles {
+function loadTls({ certfile, keyfile, certificates }: OutwardConfig): TlsFiles {
+  const clientCa = certificates && loadAuthority(certificates.authority);
   try {
     const files = { cert: readFileSync(certfile), key: readFileSync(keyfile) };
     createSecureContext(files);
-    return files;
+    return { ...files, clientCa };
   } catch (error) {
     throw new RfwError(
       'certificate-invalid',
       `The outward server can't use the certificate ${certfile} with the key ${keyfile}: ${reasonOf(error)}. rfwgen makes a pair that fits`,
+      { cause: error },
+    );
+  }
+}
+
+/** Reads one authority or several. OpenSSL itself skips what it can't read, and would then believe no client. */
+function loadAuthority(file: string): Buffer {
+  try {
+    const text = readFileSync(file, 'utf8');
+    const blocks = text.match(/-----BEGIN [^-]+-----.*?-----END [^-]+-----/gs) ?? [];
+    if (blocks.length === 0) throw new Error('there is no certificate in it');
+    for (const block of blocks) {
+      const certificate = new X509Certificate(block);
+      if (!certificate.ca) throw new Error(`${certificate.subject} is no authority`);
+    }
+    return Buffer.from(text);
+  } catch (error) {
+    throw new RfwError(
+      'certificate-invalid',
+      `The outward server can't take outward.server.clientca ${file} for the authority of its clients: ${reasonOf(error)}`,
       { cause: error },
     );
   }

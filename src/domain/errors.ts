@@ -16,6 +16,12 @@ export type ErrorCode =
   | 'not-owner'
   | 'not-applied'
   | 'whitelist-conflict'
+  | 'token-invalid'
+  | 'unauthenticated'
+  | 'forbidden'
+  | 'beyond-limits'
+  | 'token-exists'
+  | 'rate-limited'
   | 'whitelist-invalid'
   | 'config-invalid'
   | 'certificate-invalid'
@@ -24,7 +30,27 @@ export type ErrorCode =
   | 'kernel-unavailable'
   | 'store-failed'
   | 'state-in-use'
-  | 'stopping';
+  | 'stopping'
+  | 'starting'
+  | 'degraded'
+  | RequestCode;
+
+/** What is wrong with a request itself, before anything of it is done. */
+type RequestCode =
+  | 'request-invalid'
+  | 'body-missing'
+  | 'body-unexpected'
+  | 'json-malformed'
+  | 'request-timeout'
+  | 'url-too-long'
+  | 'headers-too-large'
+  | 'body-too-large'
+  | 'content-type-unsupported'
+  | 'not-found'
+  | 'method-not-allowed'
+  | 'not-whitelisted'
+  | 'cross-site'
+  | 'internal';
 
 /** The one error class of the domain. */
 export class RfwError extends Error {

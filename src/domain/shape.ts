@@ -93,6 +93,11 @@ export class Shapes {
     this.#free.push(id);
   }
 
+  /** Every shape that is in use, and how many rules have it. */
+  each(visit: (shape: Shape, uses: number) => void): void {
+    for (const [id, shape] of this.#shapes.entries()) if (shape !== undefined) visit(shape, this.#uses[id] ?? 0);
+  }
+
   state(): ShapesState {
     return { shapes: [...this.#shapes], uses: [...this.#uses] };
   }

@@ -150,6 +150,11 @@ export class SpecTable {
     return this.#shapes.at(id);
   }
 
+  /** Every shape that rules have, and how many have it. */
+  eachShape(visit: (shape: Shape, rules: number) => void): void {
+    this.#shapes.each(visit);
+  }
+
   /** Closes the gaps that removed rules left, and gives back their memory. @returns for each new row the old one */
   compact(): Uint32Array {
     const oldRows = new Uint32Array(this.#size);

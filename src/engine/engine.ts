@@ -12,6 +12,7 @@ import { ExpiryQueue } from './expiry.ts';
 import { type Group, type Pending, type Recording, rejectAll, stoppingError } from './pending.ts';
 import type { Flushed } from './plan.ts';
 import { WorkQueue } from './queue.ts';
+import type { RuleCount } from './ruleset.ts';
 import { SharedRead } from './shared-read.ts';
 import { Signal } from './signal.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -124,6 +125,11 @@ export class Engine {
   /** How many rules stand. */
   get size(): number {
     return this.#writer.standing.rules.size;
+  }
+
+  /** How many rules each action has in each chain. */
+  counts(): readonly RuleCount[] {
+    return this.#writer.standing.rules.counts();
   }
 
   /** Why the kernel doesn't hold what it should; undefined when it does. */

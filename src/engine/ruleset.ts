@@ -1,5 +1,5 @@
 import { Column } from '../domain/column.ts';
-import type { Chain, Rule, RuleSpec } from '../domain/rule.ts';
+import { type Action, actions, type Chain, chains, type Rule, type RuleSpec } from '../domain/rule.ts';
 import { SpecTable, type SpecTableState } from '../domain/spec-table.ts';
 import type { Mutation } from './store/store.ts';
 import { Texts, type TextsState } from './texts.ts';
@@ -13,6 +13,13 @@ export interface RuleSetState {
   readonly origins: Uint32Array;
   readonly comments: Uint32Array;
   readonly texts: TextsState;
+}
+
+/** How many rules of one action stand in one chain. */
+export interface RuleCount {
+  readonly chain: Chain;
+  readonly action: Action;
+  readonly rules: number;
 }
 
 /** Rows that may be free, beside as many as are in use, before the table is closed up. */
@@ -67,6 +74,17 @@ export class RuleSet {
 
   get size(): number {
     return this.#specs.size;
+  }
+
+  /** How many rules each action has in each chain. */
+  counts(): readonly RuleCount[] {
+    const counts = new Map<string, number>();
+    this.#specs.eachShape(({ chain, action }, rules) => {
+      counts.set(`${chain} ${action}`, (counts.get(`${chain} ${action}`) ?? 0) + rules);
+    });
+    return chains.flatMap((chain) =>
+      actions.map((action) => ({ chain, action, rules: counts.get(`${chain} ${action}`) ?? 0 })),
+    );
   }
 
   get(spec: RuleSpec): Rule | undefined {

@@ -5,8 +5,8 @@ import { quote } from '../../domain/address.ts';
 import { RfwError } from '../../domain/errors.ts';
 import type { RuleSpec } from '../../domain/rule.ts';
 import type { Engine } from '../../engine/engine.ts';
+import { ownOnly, type Principal, refuseBeyondLimits, requireScope } from '../access/principal.ts';
 import { longestUrl, sendError } from '../errors.ts';
-import { problems } from '../problem.ts';
 import { parsePath, type Resource } from './path.ts';
 import { parseQuery, type Query } from './query.ts';
 import { renderOutcome, renderState } from './render.ts';
@@ -29,13 +29,26 @@ export function compatRoutes(
   server: FastifyInstance,
   options: (request: FastifyRequest) => Promise<CompatOptions>,
 ): void {
-  server.all('*', async (request, reply) => {
-    try {
-      await answer(request, reply, await options(request));
-    } catch (error) {
-      if (!(error instanceof RfwError)) throw error;
-      await sendError(reply, problems[error.code], error.message);
-    }
+  server.register(async (scope) => {
+    ignoreBodies(scope);
+    scope.all('*', { config: { template: 'compat' } }, async (request, reply) => {
+      try {
+        await answer(request, reply, await options(request));
+      } catch (error) {
+        if (!(error instanceof RfwError)) throw error;
+        await sendError(reply, error.code, error.message);
+      }
+    });
+  });
+}
+
+/** The API of 2014 has no bodies; clients that send one anyway, of whatever type, mean nothing by it. */
+export function ignoreBodies(scope: FastifyInstance): void {
+  scope.removeAllContentTypeParsers();
+  scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, _body, done) => done(null));
+  scope.addHook('onRequest', async (request) => {
+    // A type that isn't one would be refused before the body is looked at.
+    if (request.headers['content-type'] !== undefined) request.headers['content-type'] = 'application/octet-stream';
   });
 }
 
@@ -43,21 +56,24 @@ async function answer(request: FastifyRequest, reply: FastifyReply, options: Com
   // A target in the absolute form is as good as its path (RFC 9112, section 3.2.2).
   const url = request.originalUrl.replace(/^https?:\/\/[^/?]*/i, '');
   if (Buffer.byteLength(url) > longestUrl)
-    return sendError(reply, 414, `The path and query are longer than ${longestUrl} bytes`);
+    return sendError(reply, 'url-too-long', `The path and query are longer than ${longestUrl} bytes`);
   const question = url.indexOf('?');
   const path = question < 0 ? url : url.slice(0, question);
   const resource = parseResource(path);
   const allowed = allowedMethods(resource, options.nonRestful);
   if (!allowed.includes(request.method)) {
     reply.header('allow', allowed.join(', '));
-    return sendError(reply, 405, `${request.method} is not allowed here, but ${allowed.join(', ')}`);
+    return sendError(reply, 'method-not-allowed', `${request.method} is not allowed here, but ${allowed.join(', ')}`);
   }
   if (resource.kind === 'usage') {
     // The page says how to use rfw, also while the kernel can't be asked.
     const totals = await options.engine.totals().catch(() => []);
     return void (await reply.type('text/plain; charset=utf-8').send(usage(options.facts, totals)));
   }
-  if (resource.kind === 'list') return list(reply, resource, options.engine);
+  if (resource.kind === 'list') {
+    requireScope(request.principal, 'rules:read');
+    return list(reply, resource, options.engine);
+  }
   const query = parseQuery(question < 0 ? '' : url.slice(question + 1));
   await modify(reply, resource.spec, intention(request.method, query), query, options, request.principal);
 }
@@ -115,12 +131,14 @@ async function modify(
   intent: 'insert' | 'delete',
   query: Query,
   { engine, defaultExpire }: CompatOptions,
-  origin: string,
+  principal: Principal,
 ): Promise<void> {
+  const expire = query.expire ?? defaultExpire;
+  requireScope(principal, 'rules:write');
+  refuseBeyondLimits(principal, spec, intent === 'insert' ? expire : 'unchanged');
+  const asked = { spec, origin: principal.name, ownOnly: ownOnly(principal) };
   const outcome = await engine.submit(
-    intent === 'insert'
-      ? { kind: 'put', spec, expire: query.expire ?? defaultExpire, origin }
-      : { kind: 'delete', spec, origin },
+    intent === 'insert' ? { kind: 'put', expire, ...asked } : { kind: 'delete', ...asked },
   );
   await reply.send(renderOutcome(outcome));
 }

@@ -7,6 +7,8 @@ export interface ServerFacts {
   /** Where the client reached it. */
   readonly host: string;
   readonly port: number;
+  /** The path of the unix socket that it was reached by; undefined when it was by TCP. */
+  readonly socket?: string | undefined;
   readonly authentication: boolean;
   readonly nonRestful: boolean;
   /** `default.expire` in seconds. */
@@ -19,12 +21,13 @@ export interface ServerFacts {
 
 /** The help that GET / answers. @param totals what rules have met, by chain and action */
 export function usage(facts: ServerFacts, totals: readonly Total[] = []): string {
-  const base = `${facts.scheme}://${facts.host.includes(':') ? `[${facts.host}]` : facts.host}:${facts.port}`;
-  const curl = `curl${facts.scheme === 'https' ? ' --cacert client/ca.crt' : ''}${facts.authentication ? ' --user NAME:PASSWORD' : ''}`;
+  const { socket } = facts;
+  const base = socket === undefined ? urlOf(facts) : 'http://localhost';
+  const curl = `curl${socket === undefined ? '' : ` --unix-socket ${socket}`}${facts.scheme === 'https' ? ' --cacert client/ca.crt' : ''}${facts.authentication ? ' --user NAME:PASSWORD' : ''}`;
   const expire = facts.defaultExpire === 0 ? 'permanent' : `${facts.defaultExpire} seconds`;
   return `rfw ${facts.version} - remote firewall
 
-Server           ${base}
+Server           ${socket === undefined ? base : `unix:${socket}`}
 Authentication   ${facts.authentication ? 'Basic, as set by auth.username and auth.password' : 'none'}
 Backend          ${facts.backend}
 Rules            ${facts.rules}
@@ -52,6 +55,10 @@ Examples
   ${curl} -X DELETE ${base}/drop/input/any/203.0.113.7
   ${curl} ${base}/list/input
 `;
+}
+
+function urlOf({ scheme, host, port }: ServerFacts): string {
+  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 /** `input drop 12 packets (840 bytes), output reject 1 packets (60 bytes)` */

@@ -1,0 +1,113 @@
+import { RfwError } from '../../domain/errors.ts';
+import { type Action, type Chain, familyOf, type RuleSpec } from '../../domain/rule.ts';
+
+/** What a principal may be allowed to do. `admin` is all of it. */
+export const scopes = [
+  'rules:read',
+  'rules:write',
+  'rules:write:any',
+  'lists:read',
+  'lists:write',
+  'whitelist:write',
+  'audit:read',
+  'metrics:read',
+  'admin',
+] as const;
+export type Scope = (typeof scopes)[number];
+
+/** The least prefix length by family: 24 lets /24 to /32 through. A family that isn't there has no limit. */
+export interface ShortestPrefix {
+  readonly 4?: number;
+  readonly 6?: number;
+}
+
+/** A token bucket: so many requests a second for long, and `burst` at once after a pause. */
+export interface Rate {
+  readonly perSecond: number;
+  readonly burst: number;
+}
+
+/** What a principal may not exceed within its scopes. What isn't there has no limit. */
+export interface Limits {
+  readonly actions?: readonly Action[];
+  readonly chains?: readonly Chain[];
+  readonly shortestPrefix?: ShortestPrefix;
+  /** Seconds. Where it is set, permanent isn't allowed. */
+  readonly longestTtl?: number;
+  readonly rate?: Rate;
+}
+
+/** Who asks, as the door found out. */
+export interface Principal {
+  /** What `origin` of its rules says: `alice@203.0.113.9`, `token:detector`, `certificate:detector`, `local`, `socket`. */
+  readonly name: string;
+  readonly kind: 'basic' | 'token' | 'certificate' | 'local' | 'socket' | 'nobody';
+  readonly scopes: ReadonlySet<Scope>;
+  readonly limits: Limits;
+}
+
+/** Through which of the doors a request came. */
+export type Door = 'outward' | 'local' | 'socket';
+
+/** A principal that may do everything. */
+export function admin(kind: Principal['kind'], name: string): Principal {
+  return { name, kind, scopes: everything, limits: {} };
+}
+
+const everything: ReadonlySet<Scope> = new Set(['admin']);
+
+/** Who a request comes from before a door has let it in: may do nothing, so that a door that was forgotten opens nothing. */
+export const nobody: Principal = { name: '', kind: 'nobody', scopes: new Set(), limits: {} };
+
+/** Whether the principal may do what the scope is needed for. `rules:write:any` is `rules:write` and more. */
+export function may({ scopes }: Principal, scope: Scope): boolean {
+  return scopes.has('admin') || scopes.has(scope) || (scope === 'rules:write' && scopes.has('rules:write:any'));
+}
+
+/**
+ * Refuses a principal that lacks a scope.
+ * @throws RfwError `forbidden` that names the scope
+ */
+export function requireScope(principal: Principal, scope: Scope): void {
+  if (may(principal, scope)) return;
+  throw new RfwError('forbidden', `${principal.name} may not do this: it needs the scope ${scope}`);
+}
+
+/** Whether the principal may change only the rules whose origin it is: a field of the commands that it gives the engine. */
+export function ownOnly(principal: Principal): boolean {
+  return !may(principal, 'rules:write:any');
+}
+
+/**
+ * Refuses a change of a rule that is beyond the limits of a principal.
+ * @param ttl seconds; 0 and null are permanent; `unchanged` where the change sets no expiry, such as a deletion
+ * @throws RfwError `beyond-limits` that says which limit it is and what is allowed
+ */
+export function refuseBeyondLimits(
+  { name, limits }: Principal,
+  spec: RuleSpec,
+  ttl: number | null | 'unchanged',
+): void {
+  const { actions, chains, longestTtl } = limits;
+  if (actions !== undefined && !actions.includes(spec.action))
+    throw beyond(name, `the action ${spec.action}`, actions.join(', '));
+  if (chains !== undefined && !chains.includes(spec.chain))
+    throw beyond(name, `the chain ${spec.chain}`, chains.join(', '));
+  refuseShortPrefix(name, limits, spec);
+  if (longestTtl === undefined || ttl === 'unchanged') return;
+  if (ttl === null || ttl === 0) throw beyond(name, 'a permanent rule', `at most ${longestTtl} seconds`);
+  if (ttl > longestTtl) throw beyond(name, `${ttl} seconds`, `at most ${longestTtl} seconds`);
+}
+
+/** A rule with two sides matches less than with either alone, so it is the longer of the two prefixes that counts. */
+function refuseShortPrefix(name: string, { shortestPrefix }: Limits, spec: RuleSpec): void {
+  const family = familyOf(spec);
+  const shortest = shortestPrefix?.[family];
+  if (shortest === undefined) return;
+  const length = Math.max(...[spec.source, spec.destination].map((side) => (side === 'any' ? 0 : side.length)));
+  if (length < shortest) throw beyond(name, `a prefix of /${length}`, `/${shortest} and longer for IPv${family}`);
+}
+
+function beyond(name: string, what: string, allowed: string): RfwError {
+  return new RfwError('beyond-limits', `${name} may not ask for ${what}. Allowed: ${allowed}`);
+}

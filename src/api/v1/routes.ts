@@ -1,0 +1,8 @@
+import { documentRoutes } from './documents.ts';
+import { live, ready } from './health.ts';
+import { metrics } from './metrics.ts';
+import type { Route } from './route.ts';
+import { status } from './status.ts';
+
+/** All routes of /v1, in the order of the documentation. */
+export const routes: readonly Route[] = [status, live, ready, metrics, ...documentRoutes(() => routes)];

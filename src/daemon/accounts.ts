@@ -1,0 +1,30 @@
+import type { Logger } from 'pino';
+import type { Accounts } from '../api/access/authentication.ts';
+import { Buckets } from '../api/access/buckets.ts';
+import { Logins } from '../api/access/logins.ts';
+import { MemoryTokenStore } from '../api/access/token-store.ts';
+import { Tokens } from '../api/access/tokens.ts';
+import type { Engine } from '../engine/engine.ts';
+import { lockOut } from './lockout.ts';
+import type { Settings } from './settings.ts';
+
+/** How failed logins are slowed down. Milliseconds. */
+const delays = { firstDelay: 250, longestDelay: 8000 } as const;
+
+/** What the doors share to tell who asks. @param settings those in force */
+export async function makeAccounts(settings: () => Settings, engine: Promise<Engine>, log: Logger): Promise<Accounts> {
+  return {
+    tokens: await Tokens.load(new MemoryTokenStore(), Date.now, (message) => log.warn(message)),
+    buckets: new Buckets(),
+    logins: new Logins(
+      () => {
+        const { failures, period } = settings().config.logins;
+        return { failures, period: period * 1000, ...delays };
+      },
+      (client) => {
+        const submit: Parameters<typeof lockOut>[0] = async (command) => (await engine).submit(command);
+        void lockOut(submit, client, settings().config.block, log);
+      },
+    ),
+  };
+}

@@ -1,0 +1,105 @@
+import { X509Certificate } from 'node:crypto';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { TlsFiles } from '../api/server.ts';
+import type { Status } from '../api/v1/schemas.ts';
+import type { Condition, Services } from '../api/v1/services.ts';
+import { RfwError, reasonOf } from '../domain/errors.ts';
+import type { Engine } from '../engine/engine.ts';
+import { type AnsweredRequest, Metrics } from '../metrics/metrics.ts';
+import type { ChosenBackend } from './backend.ts';
+import { version } from './version.ts';
+
+interface ServicesOptions {
+  /** Settles when the start is over. */
+  readonly engine: Promise<Engine>;
+  readonly chosen: ChosenBackend;
+  /** The certificate of the outward server. */
+  readonly tls: () => TlsFiles | undefined;
+  /** Where the daemon listens. */
+  readonly urls: () => readonly string[];
+}
+
+/** What stands behind the routes of /v1 in a daemon. */
+export class DaemonServices implements Services {
+  readonly version = version;
+  readonly started: Promise<unknown>;
+  /** What is counted and timed. */
+  readonly figures: Metrics;
+  readonly #options: ServicesOptions;
+  readonly #startedAt = Date.now();
+  readonly #since = performance.now();
+  #engine: Engine | undefined;
+
+  constructor(options: ServicesOptions) {
+    this.#options = options;
+    this.figures = new Metrics({
+      version,
+      backend: options.chosen.backend.name,
+      engine: () => this.#engine,
+      listEntries: () => new Map(),
+      certificateExpiry: () => expiryOf(options.tls()),
+    });
+    this.started = options.engine.then(
+      (engine) => {
+        this.#engine = engine;
+      },
+      (error) => {
+        throw new RfwError('starting', reasonOf(error), { cause: error });
+      },
+    );
+    // Nobody may ask before the start has failed.
+    this.started.catch(() => {});
+  }
+
+  get engine(): Engine {
+    if (this.#engine === undefined) throw new Error('A route has not waited for the start');
+    return this.#engine;
+  }
+
+  condition(): Condition {
+    const reason = this.#engine?.degraded;
+    if (reason !== undefined) return { state: 'degraded', reason };
+    return { state: this.#engine === undefined ? 'starting' : 'ready' };
+  }
+
+  metrics(): Promise<string> {
+    return this.figures.text();
+  }
+
+  status(): Status {
+    const { engine } = this;
+    const { backend, capabilities } = this.#options.chosen;
+    const { summary, ipv6, shortcomings } = capabilities;
+    const { rss, heapUsed } = process.memoryUsage();
+    return {
+      version,
+      state: engine.degraded === undefined ? 'ready' : 'degraded',
+      degraded: engine.degraded ?? null,
+      backend: backend.name,
+      capabilities: { summary, ipv6, shortcomings: [...shortcomings] },
+      rules: engine.size,
+      drifts: engine.drifts,
+      queue: engine.waiting,
+      startedAt: new Date(this.#startedAt).toISOString(),
+      uptime: Math.floor((performance.now() - this.#since) / 1000),
+      memory: { rss, heapUsed },
+      urls: [...this.#options.urls()],
+    };
+  }
+}
+
+/** When a certificate ends, in seconds since the epoch. */
+function expiryOf(tls: TlsFiles | undefined): number | undefined {
+  return tls && Date.parse(new X509Certificate(tls.cert).validTo) / 1000;
+}
+
+/** A request that was answered, as the metrics count it. */
+export function answeredRequest(request: FastifyRequest, reply: FastifyReply): AnsweredRequest {
+  return {
+    method: request.method,
+    route: request.routeOptions.config.template ?? 'none',
+    status: reply.statusCode,
+    seconds: reply.elapsedTime / 1000,
+    refusal: request.refusal,
+  };
+}
