@@ -33,11 +33,14 @@ export interface EngineOptions {
   readonly moving?: boolean;
 }
 
-/** Commands of a bulk that go into the queue at once: about 10 ms for whoever comes meanwhile. */
+/**
+ * Commands of a bulk that go into the queue at once, and are a batch by themselves: some 20 ms for whoever comes meanwhile, and
+ * few commits for a million.
+ */
 const bulkLimit = 4000;
 
-/** The most commands in a batch, so that no batch keeps the next callers waiting for long. */
-const batchLimit = 4000;
+/** The most commands of several callers in a batch, so that no batch keeps the next ones waiting for long. */
+const batchLimit = 1000;
 
 /** Something to record takes its time too. */
 const weightOf = ({ commands }: Pending): number => Math.max(1, commands.length);
@@ -204,7 +207,7 @@ export class Engine {
   }
 
   /**
-   * Puts and deletes many rules, in their order, some hundred at a time: whoever else asks for something meanwhile waits for
+   * Puts and deletes many rules, in their order, some thousand at a time: whoever else asks for something meanwhile waits for
    * those at most. Those that are refused are counted, and the others go on.
    * @throws RfwError `stopping`; what was done until then is enforced and durable
    */
