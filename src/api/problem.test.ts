@@ -26,6 +26,8 @@ import { parsePath } from './compat/path.ts';
 import { parseQuery } from './compat/query.ts';
 import { problems } from './problem.ts';
 import { openServer, type Question } from './server.fixture.ts';
+import { Answers } from './v1/idempotency.ts';
+import type { Answer } from './v1/route.ts';
 import { echoRoutes } from './v1/routes.fixture.ts';
 import { routes } from './v1/routes.ts';
 
@@ -132,6 +134,16 @@ const failures: Readonly<Record<ErrorCode, Failure>> = {
     const [first] = await engine.write({ commands: [put('1.2.3.4'), put('192.0.2.1')], atomic: true });
     throw first;
   },
+  'key-reused': async () => {
+    const answers = new Answers();
+    const make = (keep: (answer: Answer) => unknown) => {
+      keep({ status: 200, body: 1 });
+      return Promise.resolve({ status: 200, body: 1 });
+    };
+    await answers.once('key', 'one', make);
+    return answers.once('key', 'another', make);
+  },
+  'same-connection': { notHere: 'needs one connection for two requests; see v1/confirmations.test.ts' },
   'whitelist-conflict': () => submit('/drop/input/any/192.0.2.1'),
   'token-invalid': () => createTokens({ name: 'x', scopes: [] }),
   unauthenticated: { notHere: 'the doors answer so; see the tests of the guards' },

@@ -22,6 +22,8 @@ export const problems = {
   'query-invalid': problem(400, 'The query is not valid'),
   'id-invalid': problem(400, 'The id is not valid'),
   'not-applied': problem(409, 'Others of the same group were refused'),
+  'key-reused': problem(422, 'The Idempotency-Key is taken'),
+  'same-connection': problem(409, 'The connection is not a new one'),
   'whitelist-conflict': problem(400, 'The whitelist protects this address'),
   'token-invalid': problem(400, 'The token can not be made like that'),
   unauthenticated: problem(401, 'Credentials are needed'),

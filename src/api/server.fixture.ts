@@ -21,6 +21,8 @@ import { type CompatOptions, compatRoutes } from './compat/routes.ts';
 import { type Credentials, parseBasic } from './credentials.ts';
 import { guardLocal, guardOutward } from './guards.ts';
 import { closeServer, makeServer, type TlsFiles } from './server.ts';
+import { Connections } from './v1/connections.ts';
+import { Answers } from './v1/idempotency.ts';
 import { v1Routes } from './v1/plugin.ts';
 import type { Route } from './v1/route.ts';
 import { routes } from './v1/routes.ts';
@@ -183,6 +185,8 @@ function servicesOf(settings: Settings, engine: Engine): Services {
     version: exampleStatus.version,
     engine,
     condition: () => settings.condition,
+    answers: new Answers(),
+    connections: new Connections(),
     metrics: async () => '# TYPE rfw_rules gauge\n',
     status: () => ({ ...exampleStatus, rules: engine.size }),
   };

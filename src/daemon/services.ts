@@ -1,6 +1,8 @@
 import { X509Certificate } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { TlsFiles } from '../api/server.ts';
+import { Connections } from '../api/v1/connections.ts';
+import { Answers } from '../api/v1/idempotency.ts';
 import type { Status } from '../api/v1/schemas.ts';
 import type { Condition, Services } from '../api/v1/services.ts';
 import { RfwError, reasonOf } from '../domain/errors.ts';
@@ -25,6 +27,8 @@ export class DaemonServices implements Services {
   readonly started: Promise<unknown>;
   /** What is counted and timed. */
   readonly figures: Metrics;
+  readonly answers = new Answers();
+  readonly connections = new Connections();
   readonly #options: ServicesOptions;
   readonly #startedAt = Date.now();
   readonly #since = performance.now();
@@ -40,7 +44,8 @@ export class DaemonServices implements Services {
       certificateExpiry: () => expiryOf(options.tls()),
     });
     this.started = options.engine.then(
-      (engine) => {
+      async (engine) => {
+        await this.answers.load(engine.history);
         this.#engine = engine;
       },
       (error) => {

@@ -15,6 +15,8 @@ export type ErrorCode =
   | 'id-invalid'
   | 'not-owner'
   | 'not-applied'
+  | 'key-reused'
+  | 'same-connection'
   | 'whitelist-conflict'
   | 'token-invalid'
   | 'unauthenticated'

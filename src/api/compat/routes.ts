@@ -4,8 +4,11 @@ import type { RuleState } from '../../backends/backend.ts';
 import { quote } from '../../domain/address.ts';
 import { RfwError } from '../../domain/errors.ts';
 import type { RuleSpec } from '../../domain/rule.ts';
+import { ruleId } from '../../domain/rule-id.ts';
+import type { AskedCommand, Result, RuleOutcome } from '../../engine/decide.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { ownOnly, type Principal, refuseBeyondLimits, requireScope } from '../access/principal.ts';
+import { ruleEffect, whoAsks } from '../audit.ts';
 import { longestUrl, sendError } from '../errors.ts';
 import { parsePath, type Resource } from './path.ts';
 import { parseQuery, type Query } from './query.ts';
@@ -137,8 +140,15 @@ async function modify(
   requireScope(principal, 'rules:write');
   refuseBeyondLimits(principal, spec, intent === 'insert' ? expire : 'unchanged');
   const asked = { spec, origin: principal.name, ownOnly: ownOnly(principal) };
-  const outcome = await engine.submit(
-    intent === 'insert' ? { kind: 'put', expire, ...asked } : { kind: 'delete', ...asked },
-  );
-  await reply.send(renderOutcome(outcome));
+  const command: AskedCommand = intent === 'insert' ? { kind: 'put', expire, ...asked } : { kind: 'delete', ...asked };
+  const operation = intent === 'insert' ? 'rules.put' : 'rules.delete';
+  const target = { ...whoAsks(reply.request), operation, target: ruleId(spec) };
+  const record = ([result]: readonly Result[]) => {
+    const effect = ruleEffect(result);
+    return { audit: effect === undefined ? [] : [{ ...target, ...effect }] };
+  };
+  const [result] = await engine.write({ commands: [command], atomic: true, record });
+  if (result instanceof RfwError) throw result;
+  // What a caller asks for is never decided as an expiry.
+  await reply.send(renderOutcome(result as RuleOutcome));
 }

@@ -1,3 +1,4 @@
+import { confirm, listConfirmations } from './confirmations.ts';
 import { documentRoutes } from './documents.ts';
 import { live, ready } from './health.ts';
 import { metrics } from './metrics.ts';
@@ -5,4 +6,12 @@ import type { Route } from './route.ts';
 import { status } from './status.ts';
 
 /** All routes of /v1, in the order of the documentation. */
-export const routes: readonly Route[] = [status, live, ready, metrics, ...documentRoutes(() => routes)];
+export const routes: readonly Route[] = [
+  listConfirmations,
+  confirm,
+  status,
+  live,
+  ready,
+  metrics,
+  ...documentRoutes(() => routes),
+];

@@ -1,4 +1,6 @@
 import type { Engine } from '../../engine/engine.ts';
+import type { Connections } from './connections.ts';
+import type { Answers } from './idempotency.ts';
 import type { Status } from './schemas.ts';
 
 /** How the daemon is: `starting` until the kernel holds the rules, `degraded` while it can't be brought to them. */
@@ -16,6 +18,9 @@ export interface Services {
   /** What the routes change and read. Only once the daemon has started. */
   readonly engine: Engine;
   status(): Status;
+  /** Answers to requests that may be sent again. */
+  readonly answers: Answers;
+  readonly connections: Connections;
   /** The metrics in the text format of Prometheus. */
   metrics(): Promise<string>;
 }

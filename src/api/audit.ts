@@ -1,0 +1,61 @@
+import type { FastifyRequest } from 'fastify';
+import { formatAddress } from '../domain/address.ts';
+import { RfwError } from '../domain/errors.ts';
+import type { Rule } from '../domain/rule.ts';
+import { ruleId } from '../domain/rule-id.ts';
+import type { AuditEntry } from '../engine/audit.ts';
+import type { Result } from '../engine/decide.ts';
+import { clientAddress } from './server.ts';
+
+/** What a change did or would have done, as the audit log has it. */
+export type Effect = Pick<AuditEntry, 'before' | 'after' | 'result'>;
+
+/** Who asked, from where and by which door. */
+export function whoAsks(
+  request: FastifyRequest,
+): Pick<AuditEntry, 'at' | 'principal' | 'address' | 'door' | 'requestId'> {
+  const { principal, door, id } = request;
+  const address = door === 'socket' ? '' : formatAddress(clientAddress(request));
+  return { at: Date.now(), principal: principal.name, address, door, requestId: String(id) };
+}
+
+/** What a change that was refused did: nothing. */
+export function refusal({ code }: RfwError): Effect {
+  return { before: null, after: null, result: code };
+}
+
+/** What became of one rule; undefined where nothing did, which the audit log needn't know. */
+export function ruleEffect(result: Result | undefined): Effect | undefined {
+  if (result === undefined) return undefined;
+  if (result instanceof RfwError) return refusal(result);
+  const { status } = result;
+  if (status === 'created') return { before: null, after: auditedRule(result.rule), result: status };
+  if (status === 'updated') {
+    return { before: auditedRule(result.before), after: auditedRule(result.rule), result: status };
+  }
+  if (status === 'deleted' || status === 'expired') {
+    return { before: auditedRule(result.rule), after: null, result: status };
+  }
+  return undefined;
+}
+
+/** What became of many rules: how many had each fate. */
+export function manyEffect(results: readonly Result[]): Effect {
+  const counts: Record<string, number> = {};
+  for (const result of results) {
+    const name = result instanceof RfwError ? result.code : result.status;
+    counts[name] = (counts[name] ?? 0) + 1;
+  }
+  return { before: null, after: counts, result: 'done' };
+}
+
+/** A rule as the audit log keeps it. */
+function auditedRule(rule: Rule): Record<string, string | null> {
+  const { expiresAt, origin, comment } = rule;
+  return {
+    id: ruleId(rule),
+    expiresAt: expiresAt === null ? null : new Date(expiresAt).toISOString(),
+    origin,
+    comment,
+  };
+}

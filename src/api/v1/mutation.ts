@@ -1,0 +1,102 @@
+import { randomBytes } from 'node:crypto';
+import { asRfwError } from '../../domain/errors.ts';
+import type { AuditEntry } from '../../engine/audit.ts';
+import type { ConfirmRequest } from '../../engine/confirmations.ts';
+import type { Recording } from '../../engine/pending.ts';
+import type { DocumentWrite } from '../../engine/store/store.ts';
+import { type Effect, refusal, whoAsks } from '../audit.ts';
+import { fingerprintOf } from './idempotency.ts';
+import type { Answer, Asked, MutationOptions } from './route.ts';
+import type { Services } from './services.ts';
+
+/** A change that a route makes. `R` is what the engine says became of it. */
+export interface Mutation<R, A extends Answer> {
+  /** For the audit log: `rules.put`. */
+  readonly operation: string;
+  /** What it is done to. */
+  readonly target: string;
+  /** What the request asks for, as a JSON value; with the path and the query it tells requests apart. */
+  readonly body: unknown;
+  /** What would become of it. Changes nothing. */
+  readonly preview: () => Promise<R>;
+  /** Makes the change, and stores with it what `recording` gives. */
+  readonly make: (recording: (made: R) => Recording, confirm: ConfirmRequest | undefined) => Promise<R>;
+  /** Pure. @throws RfwError when it was refused as a whole */
+  readonly answer: (made: R) => A;
+  /** Pure; undefined where nothing was changed or refused. */
+  readonly effect: (made: R) => Effect | undefined;
+}
+
+/** The header of a change that waits to be confirmed: its id. */
+export const confirmationHeader = 'rfw-confirmation';
+
+/** The header of an answer that only says what would be. */
+export const dryRunHeader = 'rfw-dry-run';
+
+/**
+ * Makes a change as the request wants it made: only in thought, once for each Idempotency-Key, undone unless it is confirmed; and
+ * writes it into the audit log, refused or not.
+ */
+export async function mutate<R, A extends Answer>(
+  asked: Pick<Asked, 'principal' | 'request'> & { readonly mutation: MutationOptions },
+  services: Services,
+  mutation: Mutation<R, A>,
+): Promise<A> {
+  const { dryRun, confirm, idempotencyKey } = asked.mutation;
+  if (dryRun) return withHeaders(mutation.answer(await mutation.preview()), { [dryRunHeader]: 'true' });
+  const request = confirm === undefined ? undefined : confirmRequest(confirm, asked.principal.name);
+  const make = (keep: (answer: Answer) => DocumentWrite[]): Promise<A> =>
+    makeChange(asked, services, mutation, request, keep);
+  if (idempotencyKey === undefined) return make(() => []);
+  const id = fingerprintOf(asked.principal.name, idempotencyKey);
+  const { method, url } = asked.request;
+  // What was kept is what this route has answered before.
+  return services.answers.once(id, fingerprintOf(method, url, mutation.body), make) as Promise<A>;
+}
+
+async function makeChange<R, A extends Answer>(
+  asked: Pick<Asked, 'principal' | 'request'>,
+  services: Services,
+  { operation, target, make, answer, effect }: Mutation<R, A>,
+  confirm: ConfirmRequest | undefined,
+  keep: (answer: Answer) => DocumentWrite[],
+): Promise<A> {
+  const entry = (of: Effect): AuditEntry => ({ ...whoAsks(asked.request), operation, target, ...of });
+  const headers: Record<string, string> = confirm === undefined ? {} : { [confirmationHeader]: confirm.id };
+  const recording = (made: R): Recording => {
+    const effected = effect(made);
+    const audit = effected === undefined ? [] : [entry(effected)];
+    try {
+      return { audit, documents: keep(withHeaders(answer(made), headers)) };
+    } catch {
+      // It was refused, and may be tried again with the same key.
+      return { audit, documents: [] };
+    }
+  };
+  let made: R;
+  try {
+    if (confirm !== undefined) services.connections.note(confirm.id, asked.request);
+    made = await make(recording, confirm);
+  } catch (error) {
+    await recordFailure(services, entry(refusal(asRfwError(error))));
+    throw error;
+  }
+  return withHeaders(answer(made), headers);
+}
+
+/** A change that kernel or disk refused is in the log all the same, if the disk takes that. */
+async function recordFailure({ engine }: Services, entry: AuditEntry): Promise<void> {
+  try {
+    await engine.write({ commands: [], atomic: true, record: () => ({ audit: [entry] }) });
+  } catch {
+    // Whoever asked is told of the first failure.
+  }
+}
+
+function confirmRequest(seconds: number, by: string): ConfirmRequest {
+  return { id: randomBytes(12).toString('base64url'), seconds, by };
+}
+
+function withHeaders<A extends Answer>(answer: A, headers: Readonly<Record<string, string>>): A {
+  return Object.keys(headers).length === 0 ? answer : { ...answer, headers: { ...answer.headers, ...headers } };
+}
