@@ -47,6 +47,7 @@ export async function sendError(
   const { status } = problems[code];
   reply.request.refusal = code;
   reply.code(status);
+  if (code === 'overloaded') reply.header('retry-after', '1');
   if (isV1(reply.request.url)) {
     const details = problemDetails(reply.request, code, message, errors);
     // As bytes: to a text the framework adds a charset, which JSON doesn't have.

@@ -160,6 +160,10 @@ const failures: Readonly<Record<ErrorCode, Failure>> = {
   'kernel-unavailable': () => requireNetAdmin('CapEff:\t0000000000000000'),
   'store-failed': writeAfterClose,
   'state-in-use': shareState,
+  overloaded: async () => {
+    const engine = await startEngine();
+    return Promise.all(Array.from({ length: 50_001 }, () => engine.submit(put('1.2.3.4'))));
+  },
   stopping: () => submit('/drop/input/any/1.2.3.4', (engine) => engine.stop()),
   starting: { notHere: 'a daemon that starts; see daemon/services.test.ts' },
   degraded: () => ask('GET', '/v1/health/ready'),

@@ -40,6 +40,7 @@ export const problems = {
   'kernel-unavailable': problem(503, 'The kernel can not be asked'),
   'store-failed': problem(503, 'The change could not be stored'),
   'state-in-use': problem(503, 'Another process has the state folder'),
+  overloaded: problem(503, 'Too much waits already'),
   stopping: problem(503, 'rfw is stopping'),
   starting: problem(503, 'rfw is not ready yet'),
   degraded: problem(503, 'The kernel does not hold the rules'),

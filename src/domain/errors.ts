@@ -32,6 +32,7 @@ export type ErrorCode =
   | 'kernel-unavailable'
   | 'store-failed'
   | 'state-in-use'
+  | 'overloaded'
   | 'stopping'
   | 'starting'
   | 'degraded'
