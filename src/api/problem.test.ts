@@ -14,6 +14,7 @@ import type { RuleSpec } from '../domain/rule.ts';
 import { parseRuleId } from '../domain/rule-id.ts';
 import { parseWhitelist } from '../domain/whitelist.ts';
 import { systemClock } from '../engine/clock.ts';
+import { parseCursor } from '../engine/cursor.ts';
 import type { PutCommand } from '../engine/decide.ts';
 import { Engine } from '../engine/engine.ts';
 import { MemoryStore } from '../engine/store/memory.ts';
@@ -124,6 +125,7 @@ const failures: Readonly<Record<ErrorCode, Failure>> = {
   'expire-invalid': () => parseQuery('expire=soon'),
   'query-invalid': () => parseQuery('wait=no'),
   'id-invalid': () => parseRuleId('drop'),
+  'cursor-invalid': () => parseCursor('again', 'newest'),
   'not-owner': async () => {
     const engine = await startEngine();
     await engine.submit(put('1.2.3.4'));

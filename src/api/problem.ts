@@ -21,6 +21,7 @@ export const problems = {
   'expire-invalid': problem(400, 'The time is not valid'),
   'query-invalid': problem(400, 'The query is not valid'),
   'id-invalid': problem(400, 'The id is not valid'),
+  'cursor-invalid': problem(400, 'The cursor is not valid'),
   'not-applied': problem(409, 'Others of the same group were refused'),
   'key-reused': problem(422, 'The Idempotency-Key is taken'),
   'same-connection': problem(409, 'The connection is not a new one'),

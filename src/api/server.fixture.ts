@@ -185,6 +185,7 @@ function servicesOf(settings: Settings, engine: Engine): Services {
     version: exampleStatus.version,
     engine,
     condition: () => settings.condition,
+    defaultExpire: () => settings.defaultExpire,
     answers: new Answers(),
     connections: new Connections(),
     metrics: async () => '# TYPE rfw_rules gauge\n',

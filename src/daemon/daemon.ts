@@ -90,6 +90,7 @@ export class Daemon {
       chosen,
       urls: () => doors.urls,
       tls: () => held.settings.tls,
+      defaultExpire: () => held.settings.config.defaultExpire,
     });
     const { figures } = services;
     const doors = new Doors({

@@ -19,6 +19,8 @@ interface ServicesOptions {
   readonly tls: () => TlsFiles | undefined;
   /** Where the daemon listens. */
   readonly urls: () => readonly string[];
+  /** Seconds that a rule lasts which doesn't say how long. */
+  readonly defaultExpire: () => number;
 }
 
 /** What stands behind the routes of /v1 in a daemon. */
@@ -27,6 +29,7 @@ export class DaemonServices implements Services {
   readonly started: Promise<unknown>;
   /** What is counted and timed. */
   readonly figures: Metrics;
+  readonly defaultExpire: () => number;
   readonly answers = new Answers();
   readonly connections = new Connections();
   readonly #options: ServicesOptions;
@@ -36,6 +39,7 @@ export class DaemonServices implements Services {
 
   constructor(options: ServicesOptions) {
     this.#options = options;
+    this.defaultExpire = options.defaultExpire;
     this.figures = new Metrics({
       version,
       backend: options.chosen.backend.name,

@@ -13,6 +13,7 @@ export type ErrorCode =
   | 'expire-invalid'
   | 'query-invalid'
   | 'id-invalid'
+  | 'cursor-invalid'
   | 'not-owner'
   | 'not-applied'
   | 'key-reused'

@@ -3,9 +3,14 @@ import { maxInterfaceName } from '../../domain/interface.ts';
 import { actions, chains } from '../../domain/rule.ts';
 
 /** An object that takes these properties and no others. */
-export function closed<P extends Record<string, TSchema>>(properties: P, options: { $id?: string } = {}) {
+export function closed<P extends Record<string, TSchema>>(
+  properties: P,
+  options: { $id?: string; description?: string } = {},
+) {
   return Type.Object(properties, { additionalProperties: false, ...options });
 }
+
+const Count = Type.Integer({ minimum: 0 });
 
 export const Action = Type.Enum([...actions], {
   $id: 'Action',
@@ -24,6 +29,14 @@ export const Prefix = Type.String({
   pattern: '^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$',
   description:
     'An IPv4 or IPv6 address, with a prefix length for a network: 198.51.100.7, 198.51.100.0/24, 2001:db8::/32. Answers have it in its shortest form, with the length',
+});
+
+export const Address = Type.String({
+  $id: 'Address',
+  minLength: 2,
+  maxLength: 45,
+  pattern: '^[0-9A-Fa-f:.]+$',
+  description: 'An IPv4 or IPv6 address: 198.51.100.7, 2001:db8::1',
 });
 
 export const InterfacePattern = Type.String({
@@ -92,6 +105,35 @@ export const RuleInput = closed(
   { $id: 'RuleInput' },
 );
 
+export const RulePatch = closed(
+  { ttl: Type.Optional(Ttl), expiresAt: Type.Optional(Timestamp), comment: Type.Optional(Comment) },
+  { $id: 'RulePatch' },
+);
+
+const Counters = closed({ packets: Count, bytes: Count }, { $id: 'Counters' });
+
+export const CountedRule = closed(
+  {
+    ...Rule.properties,
+    counters: Type.Union([Counters, Type.Null()], {
+      description:
+        'What the rule has met since it came into the kernel; null where that was not asked for, or the kernel can not say',
+    }),
+  },
+  { $id: 'CountedRule' },
+);
+
+export const RuleChange = closed(
+  {
+    status: Type.Enum(['created', 'updated', 'exists', 'deleted'], {
+      description: 'exists: it stands already as it was asked for',
+    }),
+    rule: Rule,
+    before: Type.Optional(Rule),
+  },
+  { $id: 'RuleChange', description: 'What became of a rule; one that was updated, also as it was before' },
+);
+
 const FieldError = closed(
   {
     pointer: Type.Optional(Type.String({ description: 'Where in the body, a JSON pointer (RFC 6901)' })),
@@ -132,8 +174,6 @@ export const pageQuery = {
 export function pageOf<T extends TSchema>(name: string, item: T) {
   return closed({ items: Type.Array(item), next: Type.Optional(Cursor) }, { $id: name });
 }
-
-const Count = Type.Integer({ minimum: 0 });
 
 const Capabilities = closed(
   {

@@ -18,6 +18,8 @@ export interface Services {
   /** What the routes change and read. Only once the daemon has started. */
   readonly engine: Engine;
   status(): Status;
+  /** Seconds that a rule lasts which doesn't say how long; 0 is for ever. */
+  defaultExpire(): number;
   /** Answers to requests that may be sent again. */
   readonly answers: Answers;
   readonly connections: Connections;
