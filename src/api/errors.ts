@@ -18,6 +18,10 @@ export interface FieldError {
   readonly pointer?: string;
   /** Which parameter of the path, the query or the headers it is. */
   readonly parameter?: string;
+  /** Which line of the body it is, from 1. */
+  readonly line?: number;
+  /** What kind of error it is, where that isn't the one of the request. */
+  readonly code?: string;
   readonly message: string;
 }
 
@@ -55,6 +59,12 @@ export async function sendError(
   } else {
     await reply.type('text/plain; charset=utf-8').send(`ERROR: ${message}\r\n`);
   }
+}
+
+/** Problem details for an error that comes to light when the status has been sent. */
+export function problemOf(request: FastifyRequest, error: RfwError): Record<string, unknown> {
+  request.refusal = error.code;
+  return problemDetails(request, error.code, error.message, error instanceof RequestError ? error.errors : []);
 }
 
 /** Problem details as RFC 9457 has them, with the code and, for a request that is wrong in itself, where. */

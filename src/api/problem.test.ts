@@ -136,14 +136,20 @@ const failures: Readonly<Record<ErrorCode, Failure>> = {
     const [first] = await engine.write({ commands: [put('1.2.3.4'), put('192.0.2.1')], atomic: true });
     throw first;
   },
+  'batch-refused': () =>
+    ask('POST', '/v1/rules/batch?mode=atomic', {
+      headers: { 'content-type': 'application/x-ndjson' },
+      body: '{"action":"drop","chain":"input","source":"127.0.0.1"}',
+    }),
   'key-reused': async () => {
     const answers = new Answers();
+    const fingerprint = (text: string) => ({ text: () => text, whole: async () => text });
     const make = (keep: (answer: Answer) => unknown) => {
       keep({ status: 200, body: 1 });
       return Promise.resolve({ status: 200, body: 1 });
     };
-    await answers.once('key', 'one', make);
-    return answers.once('key', 'another', make);
+    await answers.once('key', fingerprint('one'), make);
+    return answers.once('key', fingerprint('another'), make);
   },
   'same-connection': { notHere: 'needs one connection for two requests; see v1/confirmations.test.ts' },
   'whitelist-conflict': () => submit('/drop/input/any/192.0.2.1'),

@@ -23,6 +23,7 @@ export const problems = {
   'id-invalid': problem(400, 'The id is not valid'),
   'cursor-invalid': problem(400, 'The cursor is not valid'),
   'not-applied': problem(409, 'Others of the same group were refused'),
+  'batch-refused': problem(409, 'Nothing of the batch was done'),
   'key-reused': problem(422, 'The Idempotency-Key is taken'),
   'same-connection': problem(409, 'The connection is not a new one'),
   'whitelist-conflict': problem(400, 'The whitelist protects this address'),

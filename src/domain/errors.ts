@@ -16,6 +16,7 @@ export type ErrorCode =
   | 'cursor-invalid'
   | 'not-owner'
   | 'not-applied'
+  | 'batch-refused'
   | 'key-reused'
   | 'same-connection'
   | 'whitelist-conflict'

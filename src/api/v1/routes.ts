@@ -1,3 +1,4 @@
+import { batchRules } from './batch.ts';
 import { confirm, listConfirmations } from './confirmations.ts';
 import { documentRoutes } from './documents.ts';
 import { live, ready } from './health.ts';
@@ -11,6 +12,7 @@ import { status } from './status.ts';
 export const routes: readonly Route[] = [
   listRules,
   putRule,
+  batchRules,
   getRule,
   patchRule,
   deleteRule,
