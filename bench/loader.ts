@@ -37,6 +37,7 @@ const noChange = { add: [], remove: [], refresh: [], renew: [] };
 const loopback = parsePrefix('127.0.0.0/8');
 const protection = {
   guard: { port: 7393, allowed: [loopback] },
+  lists: [],
   whitelist: [loopback],
   stale: { rules: [], guards: [] },
 };

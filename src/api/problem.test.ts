@@ -2,6 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { IptablesBackend } from '../backends/iptables/iptables.ts';
+import { listFrom } from '../backends/iptables/list.fixture.ts';
 import { MemoryBackend } from '../backends/memory.ts';
 import { parseKey } from '../certs/key.ts';
 import { parseConfig } from '../daemon/config.ts';
@@ -10,6 +12,8 @@ import { parsePrefix } from '../domain/address.ts';
 import type { ErrorCode } from '../domain/errors.ts';
 import { RfwError } from '../domain/errors.ts';
 import { anyInterface } from '../domain/interface.ts';
+import { parseListName } from '../domain/list.ts';
+import { ListReader } from '../domain/list-text.ts';
 import type { RuleSpec } from '../domain/rule.ts';
 import { parseRuleId } from '../domain/rule-id.ts';
 import { parseWhitelist } from '../domain/whitelist.ts';
@@ -113,6 +117,12 @@ async function ask(method: string, path: string, question: Question = {}): Promi
   throw new RfwError(problem.code, problem.detail);
 }
 
+/** Before it has been found out what the host can do, it can do nothing. */
+async function listsWithoutProgram(): Promise<void> {
+  const list = listFrom('spam drop input any any', ['10.0.0.0/8']);
+  await new IptablesBackend({ path: 'iptables', owner: 'nobody' }).setLists([list]);
+}
+
 /** Every code and how it comes about; the type asks for a row when a code is added. */
 const failures: Readonly<Record<ErrorCode, Failure>> = {
   'path-invalid': parse('/drop'),
@@ -151,8 +161,15 @@ const failures: Readonly<Record<ErrorCode, Failure>> = {
     await answers.once('key', fingerprint('one'), make);
     return answers.once('key', fingerprint('another'), make);
   },
+  compacted: { notHere: 'needs a hundred thousand changes; see v1/events.test.ts' },
+  'self-exclusion': { notHere: 'needs a client outside the file; see v1/whitelist.test.ts' },
+  'entry-fixed': () => ask('DELETE', '/v1/whitelist?entry=192.0.2.0/24'),
   'same-connection': { notHere: 'needs one connection for two requests; see v1/confirmations.test.ts' },
   'whitelist-conflict': () => submit('/drop/input/any/192.0.2.1'),
+  'list-invalid': () => parseListName('All'),
+  'list-refused': () => {
+    throw new ListReader().finish().refusal;
+  },
   'token-invalid': () => createTokens({ name: 'x', scopes: [] }),
   unauthenticated: { notHere: 'the doors answer so; see the tests of the guards' },
   forbidden: () => requireScope(nobody, 'rules:read'),
@@ -164,6 +181,7 @@ const failures: Readonly<Record<ErrorCode, Failure>> = {
   'config-invalid': () => parseConfig('', 'rfw.conf'),
   'certificate-invalid': () => parseKey('no key', 'server.key'),
   unsupported: { notHere: 'only a kernel without IPv6 filtering lacks what a rule needs; see the conformance suite' },
+  'lists-unsupported': listsWithoutProgram,
   'kernel-refused': removeTwice,
   'kernel-unavailable': () => requireNetAdmin('CapEff:\t0000000000000000'),
   'store-failed': writeAfterClose,

@@ -11,6 +11,10 @@ import { isV1, longestUrl, RequestError, sendError } from './errors.ts';
 import { codeOfStatus } from './problem.ts';
 
 declare module 'fastify' {
+  interface FastifyInstance {
+    /** Aborted when the server begins to close: answers that would go on for ever end then. */
+    readonly ending: AbortSignal;
+  }
   interface FastifyContextConfig {
     /** What all requests to a route have in common, for the metrics: its path with names in the place of values. */
     template?: string;
@@ -70,6 +74,9 @@ export function makeServer(tls: TlsFiles | undefined): FastifyInstance {
   }
   server.decorateRequest('principal');
   server.decorateRequest('door');
+  const ending = new AbortController();
+  endings.set(server, ending);
+  server.decorate('ending', ending.signal);
   server.decorateRequest('refusal');
   server.addHook('onRequest', async (request) => {
     request.principal = nobody;
@@ -177,10 +184,11 @@ function brokenStatus(error: ConnectionError): string {
   return line.length > longestUrl ? '414 URI Too Long' : '431 Request Header Fields Too Large';
 }
 
-/** The address of the client that a request came from. */
-export function clientAddress(request: FastifyRequest): Address {
+/** The address of the client that a request came from; undefined over a unix socket, and when it has hung up. */
+export function clientAddress(request: FastifyRequest): Address | undefined {
+  const { remoteAddress } = request.raw.socket;
   // A link-local address carries its zone, which is no part of the address.
-  return parseAddress((request.raw.socket.remoteAddress ?? '').replace(/%.*/, ''));
+  return remoteAddress === undefined ? undefined : parseAddress(remoteAddress.replace(/%.*/, ''));
 }
 
 /**
@@ -202,9 +210,13 @@ function keepCount(server: FastifyInstance): void {
   server.addHook('onResponse', async (request) => void requests.delete(request));
 }
 
+/** Ends the answers of each server that would go on for ever. */
+const endings = new WeakMap<FastifyInstance, AbortController>();
+
 /** Stops accepting, finishes what was accepted, and cuts off clients that take too long. */
 export async function closeServer(server: FastifyInstance): Promise<void> {
   closing.add(server);
+  endings.get(server)?.abort();
   const began = performance.now();
   const watch = setInterval(() => {
     const waited = performance.now() - began;

@@ -1,5 +1,6 @@
 import type { Prefix } from '../domain/address.ts';
 import type { PortGuard } from '../domain/guard.ts';
+import { type EnforcedList, type ListName, listKey } from '../domain/list.ts';
 import type { Action, Chain, Rule, RuleSpec } from '../domain/rule.ts';
 
 export type BackendName = 'iptables' | 'nftables' | 'memory';
@@ -52,6 +53,8 @@ export interface Desired {
   readonly guard: PortGuard | null;
   /** Addresses that no rule touches, whatever else is in the kernel: disjoint prefixes. */
   readonly whitelist: readonly Prefix[];
+  /** Met after all rules, the first one first. No name comes twice. */
+  readonly lists: readonly EnforcedList[];
   /** What earlier runs and unfinished changes may have left in the kernel and nobody wants any more. */
   readonly stale: Leftovers;
 }
@@ -72,22 +75,50 @@ export interface Repair {
   readonly removed: number;
   /** How many lines of the guard were put in, moved or taken out. */
   readonly guard: number;
+  /** How many lists were put in, replaced, moved or taken out. */
+  readonly lists: number;
   /** Whether all was brought in anew, because nobody knew what the kernel held, or it held nothing any more. */
   readonly rebuilt: boolean;
 }
 
 /** What is said of a kernel that held what it should. */
-export const nothingRepaired: Repair = { missing: [], moved: 0, removed: 0, guard: 0, rebuilt: false };
+export const nothingRepaired: Repair = { missing: [], moved: 0, removed: 0, guard: 0, lists: 0, rebuilt: false };
 
 /** Whether the kernel held something else than it should. */
 export function hasRepaired(repair: Repair): boolean {
-  return repair.rebuilt || repair.missing.length + repair.moved + repair.removed + repair.guard > 0;
+  const { missing, moved, removed, guard, lists, rebuilt } = repair;
+  return rebuilt || missing.length + moved + removed + guard + lists > 0;
+}
+
+/** How many lists are missing from what stands, or have another version or another place in the order, or are too many. */
+export function changedLists(
+  standing: readonly Pick<EnforcedList, 'name' | 'version'>[],
+  wanted: readonly Pick<EnforcedList, 'name' | 'version'>[],
+): number {
+  const names = new Set(wanted.map(({ name }) => name));
+  const tooMany = standing.filter(({ name }) => !names.has(name));
+  const left = standing.filter(({ name }) => names.has(name));
+  const known = new Set(standing.map(({ name }) => name));
+  let place = 0;
+  // What is new shifts nobody.
+  const changed = wanted.filter((list) => {
+    const found = known.has(list.name) ? left[place++] : undefined;
+    return found === undefined || listKey(found) !== listKey(list);
+  });
+  return tooMany.length + changed.length;
 }
 
 /** What all rules of one action in one chain have met, since they were last taken out as a whole. */
 export interface Total {
   readonly chain: Chain;
   readonly action: Action;
+  readonly packets: bigint;
+  readonly bytes: bigint;
+}
+
+/** What a list has met since it was first put in; a replacement goes on counting. */
+export interface ListCount {
+  readonly name: ListName;
   readonly packets: bigint;
   readonly bytes: bigint;
 }
@@ -110,10 +141,19 @@ export interface Backend {
    * @param standing rfw's rules, newest first: a backend that can't look for rules in the kernel reads the counters of these
    */
   read(standing: Iterable<RuleSpec>): AsyncIterable<readonly RuleState[]>;
-  /** What was met so far, by chain and action; those without a rule may be left out. */
+  /** What was met so far, by chain and action, lists included; those without a rule or list may be left out. */
   totals(): Promise<readonly Total[]>;
   /** Takes one step. On rejection the kernel holds what it held before. */
   apply(change: Change): Promise<void>;
+  /**
+   * Brings the lists, and nothing else, to these: new ones are filled beside those that stand, and then all that changes does so
+   * at once, so that no packet passes that the list before and the one after both stop. What stands is known by name and version, and isn't
+   * looked at. On rejection the kernel holds the lists that it held before. No other call is made meanwhile.
+   * @throws RfwError also `lists-unsupported` where this packet filter has no lists
+   */
+  setLists(lists: readonly EnforcedList[]): Promise<void>;
+  /** What the lists that stand have met. */
+  listCounts(): Promise<readonly ListCount[]>;
   /**
    * Brings the kernel to the desired state, whatever it holds now, with the fewest changes. The one way of recovery. Rules of
    * a family that this kernel can't filter are left out: better those alone than all.

@@ -13,9 +13,9 @@ export function listing(keys: readonly string[], guard: PortGuard | null = null)
   return listingOf(keys.toReversed(), guards);
 }
 
-/** The same from the text of `MemoryBackend.dump`. */
+/** The same from the text of `MemoryBackend.dump`, but for lists. */
 export function listingOfDump(dump: string): string[] {
-  const lines = dump === '' ? [] : dump.split('\n');
+  const lines = dump.split('\n').filter((line) => line !== '' && !line.startsWith('list '));
   const [first = ''] = lines;
   if (!first.startsWith('guard ')) return listingOf(lines, undefined);
   const [, port = '', ...allowed] = first.split(' ').filter((word) => word !== '');

@@ -67,6 +67,7 @@ describe('a replacement', () => {
       moved: 0,
       removed: 0,
       guard: 0,
+      lists: 0,
       rebuilt: false,
     });
   });

@@ -2,8 +2,20 @@ import { type Address, type Prefix, rangeContains, rangeOf } from '../domain/add
 import { RfwError } from '../domain/errors.ts';
 import { guardKey, type PortGuard } from '../domain/guard.ts';
 import { matchesInterface } from '../domain/interface.ts';
+import { type EnforcedList, listKey } from '../domain/list.ts';
 import { type Action, type Chain, chains, type RuleKey, type RuleSpec, ruleKey } from '../domain/rule.ts';
-import type { Backend, Capabilities, Change, Desired, Leftovers, Repair, RuleState, Total } from './backend.ts';
+import {
+  type Backend,
+  type Capabilities,
+  type Change,
+  changedLists,
+  type Desired,
+  type Leftovers,
+  type ListCount,
+  type Repair,
+  type RuleState,
+  type Total,
+} from './backend.ts';
 
 /** A packet as a chain sees it. */
 export interface Packet {
@@ -31,6 +43,7 @@ export class MemoryBackend implements Backend {
   #rules = new Map<RuleKey, RuleSpec>();
   #guard: PortGuard | null = null;
   #whitelist: readonly Prefix[] = [];
+  #lists: readonly EnforcedList[] = [];
 
   async probe(): Promise<Capabilities> {
     return { summary: 'memory: nothing is enforced', shortcomings: [], ipv6: true };
@@ -64,13 +77,29 @@ export class MemoryBackend implements Backend {
     this.#rules = next;
   }
 
+  async setLists(lists: readonly EnforcedList[]): Promise<void> {
+    this.#lists = this.#placed(lists);
+  }
+
+  /** The lists as they will stand: what does already, by its version, is not looked at. */
+  #placed(lists: readonly EnforcedList[]): EnforcedList[] {
+    const standing = new Map(this.#lists.map((list) => [listKey(list), list]));
+    return lists.map((list) => standing.get(listKey(list)) ?? list);
+  }
+
+  async listCounts(): Promise<readonly ListCount[]> {
+    return this.#lists.map(({ name }) => ({ name, packets: 0n, bytes: 0n }));
+  }
+
   async replace(desired: Desired): Promise<Repair> {
     const before = this.#rules;
     const after = new Map(Array.from(desired.rules, (rule) => [ruleKey(rule), rule as RuleSpec]));
     const kept = [...before.keys()].filter((key) => after.has(key));
     const inOrder = [...after.keys()].filter((key) => before.has(key));
     const guardStands = guardKey(this.#guard) === guardKey(desired.guard);
+    const lists = changedLists(this.#lists, desired.lists);
     this.#rules = after;
+    this.#lists = this.#placed(desired.lists);
     this.#guard = desired.guard;
     this.#whitelist = desired.whitelist;
     return {
@@ -78,15 +107,16 @@ export class MemoryBackend implements Backend {
       moved: kept.filter((key, index) => key !== inOrder[index]).length,
       removed: before.size - kept.length,
       guard: guardStands ? 0 : 1,
+      lists,
       rebuilt: false,
     };
   }
 
-  async intact({ rules, guard }: Desired): Promise<boolean> {
+  async intact({ rules, guard, lists }: Desired): Promise<boolean> {
     const wanted = Array.from(rules, ruleKey);
     const standing = [...this.#rules.keys()];
     const same = wanted.length === standing.length && wanted.every((key, index) => key === standing[index]);
-    return same && guardKey(this.#guard) === guardKey(guard);
+    return same && guardKey(this.#guard) === guardKey(guard) && changedLists(this.#lists, lists) === 0;
   }
 
   watch(): () => void {
@@ -94,8 +124,9 @@ export class MemoryBackend implements Backend {
   }
 
   async teardown(_leftovers: Leftovers): Promise<readonly string[]> {
-    const removed = [...this.#rules.keys()];
+    const removed = [...this.#rules.keys(), ...this.#lists.map(({ name }) => `list ${name}`)];
     this.#rules.clear();
+    this.#lists = [];
     this.#guard = null;
     this.#whitelist = [];
     return removed;
@@ -111,10 +142,16 @@ export class MemoryBackend implements Backend {
 
   close(): void {}
 
-  /** The rules as text, one a line, in the order a packet meets them; the guard first. */
+  /** The rules and lists as text, one a line, in the order a packet meets them chain by chain; the guard first. */
   dump(): string {
     const guard = this.#guard === null ? [] : [`guard ${guardKey(this.#guard)}`];
-    return [...guard, ...chains.flatMap((chain) => this.#chain(chain).map(ruleKey))].join('\n');
+    const lists = (chain: Chain): string[] => this.#lists.filter((list) => list.chain === chain).map(listLine);
+    return [...guard, ...chains.flatMap((chain) => [...this.#chain(chain).map(ruleKey), ...lists(chain)])].join('\n');
+  }
+
+  /** The lists that stand, the first one met first. */
+  get lists(): readonly EnforcedList[] {
+    return this.#lists;
   }
 
   /** What becomes of the packet. */
@@ -123,6 +160,7 @@ export class MemoryBackend implements Backend {
       this.#guardVerdict(packet) ??
       this.#whitelistVerdict(packet) ??
       this.#chain(packet.chain).find((spec) => matchesSpec(spec, packet))?.action ??
+      this.#lists.find((list) => matchesList(list, packet))?.action ??
       'continue'
     );
   }
@@ -158,6 +196,23 @@ export function matchesSpec(spec: RuleSpec, packet: Packet): boolean {
     matchesSide(spec.source, packet.source) &&
     matchesSide(spec.destination, packet.destination)
   );
+}
+
+/** Whether the packet is one of those that the list is about. */
+function matchesList(list: EnforcedList, packet: Packet): boolean {
+  return (
+    list.chain === packet.chain &&
+    matchesInterface(list.in, packet.in) &&
+    matchesInterface(list.out, packet.out) &&
+    list.addresses.has(packet[list.side])
+  );
+}
+
+/** `list NAME v3 drop input any any 12 prefixes`; in forward the side stands before the number. */
+function listLine(list: EnforcedList): string {
+  const { name, version, action, chain, addresses } = list;
+  const side = chain === 'forward' ? `${list.side} ` : '';
+  return `list ${name} v${version} ${action} ${chain} ${list.in} ${list.out} ${side}${addresses.prefixCount()} prefixes`;
 }
 
 function matchesSide(side: Prefix | 'any', address: Address): boolean {

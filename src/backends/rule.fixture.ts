@@ -1,6 +1,7 @@
 import { parsePrefix } from '../domain/address.ts';
 import type { PortGuard } from '../domain/guard.ts';
 import { parseInterface } from '../domain/interface.ts';
+import type { EnforcedList } from '../domain/list.ts';
 import { type Action, actions, type Chain, chains, type Rule, type RuleSpec, ruleSpec } from '../domain/rule.ts';
 import { type Backend, type Change, type Desired, everyState, type RuleState } from './backend.ts';
 
@@ -46,6 +47,7 @@ interface DesiredText {
   readonly rules?: readonly string[];
   readonly guard?: PortGuard | null;
   readonly whitelist?: readonly string[];
+  readonly lists?: readonly EnforcedList[];
   readonly staleRules?: readonly string[];
   readonly staleGuards?: readonly PortGuard[];
 }
@@ -56,6 +58,7 @@ export function desired(of: DesiredText): Desired {
     rules: (of.rules ?? []).map(rule),
     guard: of.guard ?? null,
     whitelist: (of.whitelist ?? []).map(parsePrefix),
+    lists: of.lists ?? [],
     stale: { rules: (of.staleRules ?? []).map(spec), guards: of.staleGuards ?? [] },
   };
 }

@@ -80,7 +80,7 @@ export class Daemon {
     const held = { settings };
     const ready = new Deferred<Engine>();
     const recorded = new Deferred<Holders>();
-    const accounts = await makeAccounts(() => held.settings, ready.promise, log).catch(async (error) => {
+    const accounts = await makeAccounts(() => held.settings, store, ready.promise, log).catch(async (error) => {
       chosen.backend.close();
       await store.close();
       throw error;
@@ -88,6 +88,7 @@ export class Daemon {
     const services: DaemonServices = new DaemonServices({
       engine: ready.promise,
       chosen,
+      tokens: accounts.tokens,
       urls: () => doors.urls,
       tls: () => held.settings.tls,
       defaultExpire: () => held.settings.config.defaultExpire,
@@ -95,6 +96,7 @@ export class Daemon {
     const { figures } = services;
     const doors = new Doors({
       settings: () => held.settings,
+      whitelist: () => services.whitelist ?? held.settings.whitelist,
       services,
       backend: chosen.capabilities.summary,
       accounts,

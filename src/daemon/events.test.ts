@@ -52,12 +52,13 @@ const rows: { readonly [K in EngineEvent['kind']]: readonly [event: EngineEvent 
     { level: 'warn', rule: key, msg: 'Rule removed: it conflicts with the whitelist' },
   ],
   drift: [
-    { kind: 'drift', repair: { missing: [rule], moved: 2, removed: 3, guard: 4, rebuilt: false }, count: 5 },
+    { kind: 'drift', repair: { missing: [rule], moved: 2, removed: 3, guard: 4, lists: 6, rebuilt: false }, count: 5 },
     {
       level: 'warn',
       moved: 2,
       removed: 3,
       guard: 4,
+      lists: 6,
       rebuilt: false,
       missing: 1,
       rules: [key],
@@ -92,7 +93,7 @@ describe('logEvent', () => {
     const { log, entries } = makeLog();
     logEvent(log, {
       kind: 'drift',
-      repair: { missing: Array(1000).fill(rule), moved: 0, removed: 0, guard: 0, rebuilt: false },
+      repair: { missing: Array(1000).fill(rule), moved: 0, removed: 0, guard: 0, lists: 0, rebuilt: false },
       count: 1,
     });
     expect(entries).toMatchObject([{ missing: 1000, rules: Array(20).fill(key) }]);

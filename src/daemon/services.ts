@@ -1,11 +1,14 @@
 import { X509Certificate } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Principal } from '../api/access/principal.ts';
+import type { Tokens } from '../api/access/tokens.ts';
 import type { TlsFiles } from '../api/server.ts';
 import { Connections } from '../api/v1/connections.ts';
 import { Answers } from '../api/v1/idempotency.ts';
 import type { Status } from '../api/v1/schemas.ts';
 import type { Condition, Services } from '../api/v1/services.ts';
 import { RfwError, reasonOf } from '../domain/errors.ts';
+import type { Whitelist } from '../domain/whitelist.ts';
 import type { Engine } from '../engine/engine.ts';
 import { type AnsweredRequest, Metrics } from '../metrics/metrics.ts';
 import type { ChosenBackend } from './backend.ts';
@@ -15,6 +18,7 @@ interface ServicesOptions {
   /** Settles when the start is over. */
   readonly engine: Promise<Engine>;
   readonly chosen: ChosenBackend;
+  readonly tokens: Tokens;
   /** The certificate of the outward server. */
   readonly tls: () => TlsFiles | undefined;
   /** Where the daemon listens. */
@@ -32,6 +36,7 @@ export class DaemonServices implements Services {
   readonly defaultExpire: () => number;
   readonly answers = new Answers();
   readonly connections = new Connections();
+  readonly tokens: Tokens;
   readonly #options: ServicesOptions;
   readonly #startedAt = Date.now();
   readonly #since = performance.now();
@@ -39,6 +44,7 @@ export class DaemonServices implements Services {
 
   constructor(options: ServicesOptions) {
     this.#options = options;
+    this.tokens = options.tokens;
     this.defaultExpire = options.defaultExpire;
     this.figures = new Metrics({
       version,
@@ -65,10 +71,19 @@ export class DaemonServices implements Services {
     return this.#engine;
   }
 
+  /** The whitelist in force, once the daemon has started. */
+  get whitelist(): Whitelist | undefined {
+    return this.#engine?.whitelisting.all;
+  }
+
   condition(): Condition {
     const reason = this.#engine?.degraded;
     if (reason !== undefined) return { state: 'degraded', reason };
     return { state: this.#engine === undefined ? 'starting' : 'ready' };
+  }
+
+  stillMay(principal: Principal): boolean {
+    return principal.kind !== 'token' || this.tokens.stands(principal);
   }
 
   metrics(): Promise<string> {

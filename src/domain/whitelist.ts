@@ -73,7 +73,10 @@ export class Whitelist {
  * What IPv6 can't do without: link-local and multicast addresses carry neighbour and router discovery (RFC 4861). A rule on
  * them would cut off every client of that family, the whitelisted ones too.
  */
-const lifelines = ['fe80::/10', 'ff00::/8'].map((text) => ({ text, ...rangeOf(parsePrefix(text)) }));
+export const lifelines: readonly WhitelistEntry[] = ['fe80::/10', 'ff00::/8'].map((text) => ({
+  text,
+  ...rangeOf(parsePrefix(text)),
+}));
 
 /** The range that the rule overlaps and that IPv6 can't do without. */
 export function lifelineOf(spec: RuleSpec): WhitelistEntry | undefined {

@@ -136,6 +136,7 @@ describe('an explanation', () => {
             rules: list,
             guard: protection.guard,
             whitelist: protection.whitelist.prefixes(),
+            lists: [],
             stale: { rules: [], guards: [] },
           });
           const set = new RuleSet(list);

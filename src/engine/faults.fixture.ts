@@ -4,11 +4,13 @@ import type {
   Change,
   Desired,
   Leftovers,
+  ListCount,
   Repair,
   RuleState,
   Total,
 } from '../backends/backend.ts';
 import { RfwError } from '../domain/errors.ts';
+import type { EnforcedList } from '../domain/list.ts';
 import type { RuleSpec } from '../domain/rule.ts';
 import { ruleKey } from '../domain/rule.ts';
 import type { AuditQuery, AuditRecord } from './audit.ts';
@@ -64,6 +66,7 @@ export class FaultyBackend implements Kernel {
   readonly marksItsOwn = false;
   readonly applies: Fault[] = [];
   readonly replaces: Fault[] = [];
+  readonly listings: Fault[] = [];
   readonly looks: Fault[] = [];
   readonly teardowns: Fault[] = [];
   /** Keys of rules that the kernel does not let in. */
@@ -134,6 +137,16 @@ export class FaultyBackend implements Kernel {
     await (this.applies.shift() ?? passes)(() => this.#kernel.apply(change));
   }
 
+  async setLists(lists: readonly EnforcedList[]): Promise<void> {
+    this.calls.push(`lists ${lists.length}`);
+    const fault = this.listings.shift() ?? passes;
+    return (this.down ? isDown : fault)(() => this.#kernel.setLists(lists));
+  }
+
+  listCounts(): Promise<readonly ListCount[]> {
+    return this.#kernel.listCounts();
+  }
+
   async replace(desired: Desired): Promise<Repair> {
     this.calls.push(`replace ${[...desired.rules].length}`);
     const fault = this.replaces.shift() ?? passes;
@@ -152,6 +165,7 @@ export class FaultyBackend implements Kernel {
     this.down = false;
     this.applies.length = 0;
     this.replaces.length = 0;
+    this.listings.length = 0;
     this.looks.length = 0;
     this.teardowns.length = 0;
   }

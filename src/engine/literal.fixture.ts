@@ -1,6 +1,17 @@
-import type { Capabilities, Change, Desired, Leftovers, Repair, RuleState, Total } from '../backends/backend.ts';
+import {
+  type Capabilities,
+  type Change,
+  changedLists,
+  type Desired,
+  type Leftovers,
+  type ListCount,
+  type Repair,
+  type RuleState,
+  type Total,
+} from '../backends/backend.ts';
 import { RfwError } from '../domain/errors.ts';
 import { guardKey, type PortGuard } from '../domain/guard.ts';
+import { type EnforcedList, listKey } from '../domain/list.ts';
 import { type Chain, chains, ruleKey } from '../domain/rule.ts';
 import type { Kernel } from './faults.fixture.ts';
 
@@ -15,6 +26,8 @@ export class LiteralBackend implements Kernel {
   readonly marksItsOwn = false;
   /** Top to bottom. */
   #lines: Chains;
+  /** They stand behind all lines. */
+  #lists: readonly EnforcedList[] = [];
 
   /** @param foreign lines that stand in input already */
   constructor(foreign: readonly string[] = []) {
@@ -34,6 +47,7 @@ export class LiteralBackend implements Kernel {
   }
 
   async intact(desired: Desired): Promise<boolean> {
+    if (changedLists(this.#lists, desired.lists) > 0) return false;
     return chains.every((chain) => {
       const wanted = wantedLines(desired, chain);
       const found = this.#lines[chain].filter((line) => wanted.includes(line));
@@ -46,7 +60,7 @@ export class LiteralBackend implements Kernel {
   }
 
   async teardown({ rules, guards }: Leftovers): Promise<readonly string[]> {
-    await this.replace({ rules: [], guard: null, whitelist: [], stale: { rules, guards } });
+    await this.replace({ rules: [], guard: null, whitelist: [], lists: [], stale: { rules, guards } });
     return [];
   }
 
@@ -75,6 +89,14 @@ export class LiteralBackend implements Kernel {
     this.#lines = next;
   }
 
+  async setLists(lists: readonly EnforcedList[]): Promise<void> {
+    this.#lists = [...lists];
+  }
+
+  async listCounts(): Promise<readonly ListCount[]> {
+    return this.#lists.map(({ name }) => ({ name, packets: 0n, bytes: 0n }));
+  }
+
   async replace(desired: Desired): Promise<Repair> {
     const next = this.#copy();
     const had = new Set(Object.values(next).flat());
@@ -96,12 +118,15 @@ export class LiteralBackend implements Kernel {
       next[chain].unshift(...lines);
     }
     this.#lines = next;
+    const lists = changedLists(this.#lists, desired.lists);
+    this.#lists = [...desired.lists];
     const missing = [...desired.rules].filter((rule) => !had.has(ruleKey(rule)));
-    return { missing, moved, removed, guard: 0, rebuilt: false };
+    return { missing, moved, removed, guard: 0, lists, rebuilt: false };
   }
 
   dump(): string {
-    return chains.flatMap((chain) => this.#lines[chain]).join('\n');
+    const lists = (chain: Chain): string[] => this.#lists.filter((list) => list.chain === chain).map(listKey);
+    return chains.flatMap((chain) => [...this.#lines[chain], ...lists(chain).map((key) => `list ${key}`)]).join('\n');
   }
 
   #copy(): Chains {

@@ -1,4 +1,4 @@
-import { asRfwError, RfwError } from '../domain/errors.ts';
+import { asRfwError, type ErrorCode, RfwError } from '../domain/errors.ts';
 import type { AuditEntry } from './audit.ts';
 import type { RuleChange } from './changes.ts';
 import type { Result, RuleCommand } from './decide.ts';
@@ -47,9 +47,11 @@ export function rejectAll(batch: readonly Pending[], error: unknown): void {
   for (const pending of batch) pending.reject(asRfwError(error));
 }
 
+const refusals: ReadonlySet<ErrorCode> = new Set(['kernel-refused', 'unsupported', 'lists-unsupported']);
+
 /** Whether the kernel said no, and so has changed nothing. */
 export function isRefusal(error: unknown): boolean {
-  return error instanceof RfwError && (error.code === 'kernel-refused' || error.code === 'unsupported');
+  return error instanceof RfwError && refusals.has(error.code);
 }
 
 /** In how many parts a pending can be taken: each part has its effect or none. */

@@ -65,6 +65,11 @@ export class Reader {
     return { ...page, rules: counted ? await this.#count(page.rules) : page.rules.map(uncounted) };
   }
 
+  /** All rules, newest first, also while rules come and go: those that stand when their turn comes. */
+  all(): Iterable<Rule> {
+    return this.#standing.rules.newestFirst();
+  }
+
   /** The rule of this tuple, if there is one. */
   async rule(spec: RuleSpec): Promise<CountedRule | undefined> {
     const rule = this.#standing.rules.get(spec);

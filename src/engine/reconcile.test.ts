@@ -34,7 +34,7 @@ describe('Reconciler', () => {
   it('brings the kernel to what is wanted and says what it repaired', async () => {
     const repair = await reconciler.bring(wanted);
     expect(kernel.dump()).toBe(dumped('10.0.0.2', '10.0.0.1'));
-    expect(repair).toEqual({ missing: wanted.rules, moved: 0, removed: 0, guard: 0, rebuilt: false });
+    expect(repair).toEqual({ missing: wanted.rules, moved: 0, removed: 0, guard: 0, lists: 0, rebuilt: false });
     expect(reconciler.degraded).toBeUndefined();
   });
 
@@ -87,13 +87,14 @@ describe('Reconciler', () => {
 });
 
 describe('isDrift', () => {
-  const none = { missing: [], moved: 0, removed: 0, guard: 0, rebuilt: false };
+  const none = { missing: [], moved: 0, removed: 0, guard: 0, lists: 0, rebuilt: false };
 
   it.each([
     ['nothing', none, false],
     ['a rule that was missing', { ...none, missing: [spec('10.0.0.1')] }, true],
     ['a rule in the wrong place', { ...none, moved: 1 }, true],
     ['a guard that was missing', { ...none, guard: 1 }, true],
+    ['a list that was missing', { ...none, lists: 1 }, true],
     ['what rfw itself had left behind', { ...none, removed: 1 }, false],
   ])('of a repair of %s', (_, repair, is) => {
     expect(isDrift(repair)).toBe(is);

@@ -71,6 +71,7 @@ export class Reconciler {
   async bring(wanted: Wanted): Promise<Repair> {
     const repair = await this.#backend.replace({
       ...wanted,
+      lists: [],
       stale: this.strays,
     });
     this.#settle();
@@ -98,7 +99,7 @@ export class Reconciler {
   /** Whether the kernel holds what is wanted. One that can't be asked doesn't. */
   async holds(wanted: Wanted): Promise<boolean> {
     try {
-      return await this.#backend.intact({ ...wanted, stale: this.strays });
+      return await this.#backend.intact({ ...wanted, lists: [], stale: this.strays });
     } catch {
       return false;
     }
@@ -123,5 +124,5 @@ export function degradedError(reason: string): RfwError {
 
 /** Whether a repair found that somebody else had changed rfw's rules. */
 export function isDrift(repair: Repair): boolean {
-  return repair.rebuilt || repair.missing.length + repair.moved + repair.guard > 0;
+  return repair.rebuilt || repair.missing.length + repair.moved + repair.guard + repair.lists > 0;
 }

@@ -121,7 +121,12 @@ export class Standing {
     const snapshot = this.#snapshot;
     this.#snapshot = undefined;
     if (snapshot?.memory === undefined || snapshot.protection !== protectionKey(this.#protection)) return false;
-    const desired = { rules: this.#rules.all(), ...enforced(this.#protection), stale: this.reconciler.strays };
+    const desired = {
+      rules: this.#rules.all(),
+      ...enforced(this.#protection),
+      lists: [],
+      stale: this.reconciler.strays,
+    };
     if (!(await this.#backend.resume(snapshot.memory, desired))) return false;
     this.#expiries.rebuild(this.#rules);
     return true;

@@ -98,15 +98,18 @@ export class Batch {
 }
 
 /** The refusal of one message, with the path of the attribute that the kernel objects to. */
-export function refused(message: Message, { errno, reason, offset }: Ack, index?: number): NetlinkError {
-  let attribute: string | undefined;
+export function refused(message: Message, ack: Ack, index?: number): NetlinkError {
+  const { errno, offset, returned } = ack;
+  const own = message.errors?.get(errno);
+  let attribute = returned && message.body.blame?.(returned);
   if (offset !== undefined && offset >= bodyOffset) {
     // Written again rather than kept: refusals are rare, and bodies write the same bytes every time.
     const written = new Writer();
     message.body.write(written);
     attribute = message.body.locate(viewOf(written.written), offset - bodyOffset);
   }
-  return new NetlinkError(errno, { operation: message.operation, index, reason, attribute });
+  const reason = ack.reason ?? own?.reason;
+  return new NetlinkError(errno, { code: own?.code, operation: message.operation, index, reason, attribute });
 }
 
 /** The end of an exchange whose outcome isn't known. */

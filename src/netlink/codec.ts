@@ -10,6 +10,8 @@ export interface Codec<T> {
   readonly name: string;
   /** The payload is attributes itself, which the type field of its header says. NLA_F_NESTED, linux/netlink.h */
   readonly nested: boolean;
+  /** The payload is big endian, which the type field of its header says: ipset takes nothing else. NLA_F_NET_BYTEORDER */
+  readonly networkOrder?: true;
   write(into: Writer, value: T): void;
   /** Reads the payload, all of it. The value keeps no reference to the bytes. */
   read(from: DataView): T;
@@ -86,6 +88,11 @@ export const be32Signed = integer(
   (into, value) => into.be32(value),
   (from) => from.getInt32(0),
 );
+
+/** The same value, marked as big endian in its header. */
+export function inNetworkOrder<T>(codec: Codec<T>): Codec<T> {
+  return { ...codec, networkOrder: true };
+}
 
 /** In the byte order of the host: netlink's own attributes, and the bitwise masks of a few old ones. */
 export const host32 = integer(

@@ -51,6 +51,8 @@ function meaningOf(name: string): string | undefined {
 
 /** What is known of a refusal beside its errno. */
 export interface Refusal {
+  /** The symbol of an errno that only one protocol has, such as IPSET_ERR_BUSY. */
+  readonly code?: string | undefined;
   /** What was asked, such as `add rule inet rfw input`. */
   readonly operation: string;
   /** Its place in the batch, from 0; absent when the batch as a whole was refused, or there was none. */
@@ -75,7 +77,7 @@ export class NetlinkError extends Error implements Refusal {
   readonly others: readonly NetlinkError[];
 
   constructor(errno: number, refusal: Refusal, others: readonly NetlinkError[] = []) {
-    const code = errnoName(errno);
+    const code = refusal.code ?? errnoName(errno);
     const why = refusal.reason ?? meaningOf(code);
     const where = refusal.attribute === undefined ? '' : ` at ${refusal.attribute}`;
     super(`${refusal.operation}: ${why === undefined ? code : `${why} (${code}${where})`}`);

@@ -39,6 +39,14 @@ export interface Body {
   write(into: Writer): void;
   /** The path of the attribute whose header starts at the offset, as `Codec.locate`. */
   locate(written: DataView, offset: number): string | undefined;
+  /** The path of what is wrong, from the attributes of the request as the kernel sent them back, where it marks it there. */
+  blame?(returned: DataView): string | undefined;
+}
+
+/** What one protocol calls an errno of its own, and what that means. */
+export interface ErrnoMeaning {
+  readonly code: string;
+  readonly reason: string;
 }
 
 export function body<T>(table: Codec<T>, value: T): Body {
@@ -61,6 +69,8 @@ export interface Message {
   /** res_id of nfgenmsg, big endian: the subsystem in the messages that frame a batch, else 0. */
   readonly resource?: number;
   readonly body: Body;
+  /** The errno values that only this protocol has, and those that mean something else in it. */
+  readonly errors?: ReadonlyMap<number, ErrnoMeaning>;
 }
 
 export function writeMessage(into: Writer, message: Message, sequence: number, flags = 0): void {
@@ -137,6 +147,8 @@ export interface Ack {
   readonly reason?: string | undefined;
   /** Of the attribute that is wrong, in bytes from the start of the request. */
   readonly offset?: number | undefined;
+  /** The attributes of the request, where the kernel repeated it all. */
+  readonly returned?: DataView | undefined;
 }
 
 function readStatus(payload: DataView, explained: number): Ack {
@@ -149,7 +161,10 @@ function readStatus(payload: DataView, explained: number): Ack {
 /** struct nlmsgerr: the status, the header of the request, all of it unless capped, the attributes that explain it. */
 export function readAck({ flags, payload }: Reply): Ack {
   if (payload.byteLength < 4 + headerLength) throw new DecodeError('no room for nlmsgerr');
-  if ((flags & Flag.extendedAck) === 0) return readStatus(payload, payload.byteLength);
+  if ((flags & Flag.extendedAck) === 0) {
+    const whole = (flags & Flag.capped) === 0 && payload.byteLength >= 4 + bodyOffset;
+    return { ...readStatus(payload, payload.byteLength), returned: whole ? tail(payload, 4 + bodyOffset) : undefined };
+  }
   const repeated = (flags & Flag.capped) === 0 ? payload.getUint32(4, hostIsLittleEndian) : headerLength;
   return readStatus(payload, 4 + aligned(repeated));
 }

@@ -13,6 +13,9 @@ export const attributeMaxLength = 0xffff;
 /** NLA_F_NESTED, linux/netlink.h */
 export const nestedFlag = 0x8000;
 
+/** NLA_F_NET_BYTEORDER, linux/netlink.h */
+export const networkOrderFlag = 0x4000;
+
 /** Clears NLA_F_NESTED and NLA_F_NET_BYTEORDER. NLA_TYPE_MASK, linux/netlink.h */
 const typeMask = 0x3fff;
 
@@ -32,7 +35,7 @@ export interface AttributeTable<R extends Rows> extends Codec<AttributesOf<R>> {
 function writeAttribute<T>(into: Writer, id: number, codec: Codec<T>, value: T): void {
   const start = into.length;
   into.host16(0);
-  into.host16(codec.nested ? id | nestedFlag : id);
+  into.host16(id | (codec.nested ? nestedFlag : 0) | (codec.networkOrder ? networkOrderFlag : 0));
   codec.write(into, value);
   const length = into.length - start;
   if (length > attributeMaxLength) {
@@ -141,15 +144,18 @@ export function attributes<const R extends Rows>(rows: R): AttributeTable<R> {
 /** NFTA_LIST_ELEM, enum nft_list_attributes, linux/netfilter/nf_tables.h */
 const listItemId = 1;
 
-/** Any number of values of one kind. The kernel ignores the ids of the items; nft numbers some lists and we don't. */
-export function list<T>(item: Codec<T>): Codec<readonly T[]> {
+/**
+ * Any number of values of one kind. nf_tables ignores the ids of the items, and those of nft number some lists where we
+ * don't; ipset takes one id.
+ */
+export function list<T>(item: Codec<T>, id = listItemId): Codec<readonly T[]> {
   return {
     name: `list of ${item.name}`,
     nested: true,
     write(into, values) {
       let index = 0;
       try {
-        for (; index < values.length; index++) writeAttribute(into, listItemId, item, values[index] as T);
+        for (; index < values.length; index++) writeAttribute(into, id, item, values[index] as T);
       } catch (error) {
         throw within(`[${index}]`, error);
       }

@@ -2,14 +2,18 @@ import { execFileSync, spawn } from 'node:child_process';
 import { chmodSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Stage } from '../../src/backends/backend.conformance.ts';
 import { IptablesBackend } from '../../src/backends/iptables/iptables.ts';
+import { listLines, list as parsedList } from '../../src/backends/list.fixture.ts';
+import type { ListStage } from '../../src/backends/lists.conformance.ts';
+import type { EnforcedList } from '../../src/domain/list.ts';
+import { ipset } from './ipset.fixture.ts';
 
 export const variants = ['nft', 'legacy'] as const;
 export type Variant = (typeof variants)[number];
 export type Family = 4 | 6;
 
 const families = [4, 6] as const;
+const tableChains = ['INPUT', 'OUTPUT', 'FORWARD'] as const;
 const env = { PATH: `${process.env['PATH']}:/usr/sbin:/sbin`, LC_ALL: 'C' };
 
 /** The name of a program: `iptables-nft`, `ip6tables-legacy-restore`. */
@@ -56,18 +60,46 @@ export async function probed(variant: Variant, path: string = program(variant, 4
   return backend;
 }
 
-/** What both filter tables hold, in the form of `listing`. */
-export function stageOf(variant: Variant): Stage {
+/** What both filter tables hold, in the form of `listing`, and of lists in that of `listLines`. */
+export function stageOf(variant: Variant): ListStage {
   return {
     backend: new IptablesBackend({ path: program(variant, 4), owner: newOwner() }),
     ordered: true,
     listing: async () =>
       families.flatMap((family) =>
-        ['INPUT', 'OUTPUT', 'FORWARD'].flatMap((chain) =>
-          show(variant, chain, family).map((line) => (family === 6 ? `6 ${line}` : line)),
+        tableChains.flatMap((chain) =>
+          show(variant, chain, family)
+            .filter((line) => !line.includes('--match-set'))
+            .map((line) => (family === 6 ? `6 ${line}` : line)),
         ),
       ),
+    lists: async () => heldLists(variant),
   };
+}
+
+/** The lists of both filter tables in the form of `listLines`. Throws when a rule stands below one. */
+function heldLists(variant: Variant): string[] {
+  const saved = ipset('save').split('\n');
+  return families.flatMap((family) =>
+    tableChains.flatMap((chain) => {
+      const lines = show(variant, chain, family);
+      const first = lines.findIndex((line) => line.includes('--match-set'));
+      const last = first < 0 ? [] : lines.slice(first);
+      return last.flatMap((line) => listLines([heldList(line, saved)]));
+    }),
+  );
+}
+
+function heldList(line: string, saved: readonly string[]): EnforcedList {
+  const parts =
+    /^-A (\S+) (?:-i (\S+) )?(?:-o (\S+) )?-m set --match-set (\S+) (src|dst) -j (\S+)(?: --reject-with \S+)?$/.exec(
+      line,
+    );
+  if (parts === null) throw new Error(`a rule below a list: ${line}`);
+  const [, chain = '', into = 'any', out = 'any', set, match, action = ''] = parts;
+  const entries = saved.filter((entry) => entry.startsWith(`add ${set} `)).map((entry) => entry.split(' ')[2] ?? '');
+  const side = match === 'src' ? 'source' : 'destination';
+  return parsedList(`list 0 ${action.toLowerCase()} ${chain.toLowerCase()} ${into} ${out} ${side}`, ...entries);
 }
 
 /** Starts a program that runs beside the test. */

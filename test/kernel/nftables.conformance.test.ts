@@ -1,5 +1,6 @@
 import { afterAll } from 'vitest';
 import { conformance } from '../../src/backends/backend.conformance.ts';
+import { listConformance } from '../../src/backends/lists.conformance.ts';
 import type { NftablesOptions } from '../../src/backends/nftables/nftables.ts';
 import { clearTables, closeAll, stageOf } from './nftables.fixture.ts';
 
@@ -15,6 +16,7 @@ for (const [name, options] of Object.entries(variants)) {
     runs: 25,
     shortcomings: options.without?.owner ? 1 : 0,
   });
+  listConformance(name, { make: () => stageOf(options), runs: 25 });
 }
 
 afterAll(() => {

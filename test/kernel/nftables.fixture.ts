@@ -1,9 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import type { Stage } from '../../src/backends/backend.conformance.ts';
+import { listLines, list as parsedList } from '../../src/backends/list.fixture.ts';
 import { listing } from '../../src/backends/listing.fixture.ts';
+import type { ListStage } from '../../src/backends/lists.conformance.ts';
 import { NftablesBackend, type NftablesOptions } from '../../src/backends/nftables/nftables.ts';
 import { guard } from '../../src/backends/rule.fixture.ts';
+import { parsePrefix, type Range, rangeOf } from '../../src/domain/address.ts';
+import { AddressSet } from '../../src/domain/address-set.ts';
 import type { PortGuard } from '../../src/domain/guard.ts';
+import type { EnforcedList } from '../../src/domain/list.ts';
+import { parseWhitelistEntry } from '../../src/domain/whitelist.ts';
 import { nft } from './netlink.fixture.ts';
 
 export const plain: NftablesOptions = { counters: true, rejectTcpWithReset: false };
@@ -68,6 +73,7 @@ export function heldRules(text?: string): HeldRules {
       .flatMap((statement) => Object.keys(statement))
       .find((name) => /^(drop|accept|reject)$/.test(name));
     if (action === undefined) return [];
+    if (listNameOf(rule) !== undefined) return [];
     const side = (field: string): string[] => {
       const value = right(field);
       if (value === undefined) return ['any'];
@@ -86,6 +92,57 @@ export function heldRules(text?: string): HeldRules {
   );
   const allowed = ['guard_ip4', 'guard_ip6'].flatMap((name) => elementsOf(sets.get(name)));
   return { keys, guard: port === 0 ? null : guard(port, ...allowed) };
+}
+
+/** The rule that looks up a set of a list: the list. It has to be behind all others. */
+function listNameOf(rule: Json): string | undefined {
+  const looked = JSON.stringify(rule['expr']).match(/"@list_(.*)_ip[46]_(?:hosts|nets)_\d+"/);
+  return looked?.[1];
+}
+
+/** The lists that rfw's table looks up, the first one met first; versions are not there. @param text as for `listedTable` */
+export function heldLists(text?: string): EnforcedList[] {
+  const { sets, rules } = listedTable(text);
+  const found = new Map<string, { readonly list: EnforcedList; addresses: AddressSet }>();
+  for (const chain of ['input', 'output', 'forward']) {
+    const own = rules.filter((rule) => rule['chain'] === chain);
+    const first = own.findIndex((rule) => listNameOf(rule) !== undefined);
+    if (first >= 0 && own.slice(first).some((rule) => listNameOf(rule) === undefined))
+      throw new Error('a rule behind a list');
+    for (const rule of own.slice(first < 0 ? own.length : first)) {
+      const name = listNameOf(rule) ?? '';
+      const statements = rule['expr'] as Json[];
+      const right = (field: string): unknown =>
+        statements.flatMap(({ match }) =>
+          match && fieldOf(match as Json) === field ? [(match as Json)['right']] : [],
+        )[0];
+      const action = statements
+        .flatMap((statement) => Object.keys(statement))
+        .find((key) => /^(drop|accept|reject)$/.test(key));
+      const names = ['iifname', 'oifname'].map((field) => String(right(field) ?? 'any').replace(/\*$/, '+'));
+      const side = right('saddr') === undefined ? 'destination' : 'source';
+      const set = String(right('saddr') ?? right('daddr')).slice(1);
+      const addresses = AddressSet.of(((sets.get(set)?.['elem'] ?? []) as unknown[]).map(rangeOfElement));
+      const known = found.get(name);
+      if (known === undefined) {
+        const list = parsedList(
+          `${name} 0 ${action} ${chain} ${names.join(' ')}${chain === 'forward' ? ` ${side}` : ''}`,
+        );
+        found.set(name, { list, addresses });
+      } else {
+        known.addresses = known.addresses.union(addresses);
+      }
+    }
+  }
+  return [...found.values()].map(({ list, addresses }) => ({ ...list, addresses }));
+}
+
+/** What nft prints for an element: a single address, a prefix or a range. */
+function rangeOfElement(value: unknown): Range {
+  const json = value as Json;
+  if (typeof value !== 'string' && json['elem']) return rangeOfElement((json['elem'] as Json)['val']);
+  if (typeof value === 'string' || !json['range']) return rangeOf(parsePrefix(prefixText(value)));
+  return parseWhitelistEntry((json['range'] as string[]).join('-'));
 }
 
 function fieldOf(match: Json): string {
@@ -131,11 +188,11 @@ export function closeAll(): void {
 }
 
 /** A fresh backend, brought to an empty state, and nothing else in nf_tables. */
-export async function stageOf(options: Partial<NftablesOptions> = {}): Promise<Stage> {
+export async function stageOf(options: Partial<NftablesOptions> = {}): Promise<ListStage> {
   closeAll();
   clearTables();
   const backend = await probed(options);
-  await backend.replace({ rules: [], guard: null, whitelist: [], stale: { rules: [], guards: [] } });
+  await backend.replace({ rules: [], guard: null, whitelist: [], lists: [], stale: { rules: [], guards: [] } });
   return {
     backend,
     ordered: false,
@@ -143,5 +200,6 @@ export async function stageOf(options: Partial<NftablesOptions> = {}): Promise<S
       const { keys, guard } = heldRules();
       return listing(keys.reverse(), guard);
     },
+    lists: async () => listLines(heldLists()),
   };
 }

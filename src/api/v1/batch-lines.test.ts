@@ -109,7 +109,9 @@ describe('lines', () => {
   it('are held against the limits of who asks, each of them', async () => {
     const limits = { shortestPrefix: { 4: 24 }, longestTtl: 60, actions: ['drop'] } as const;
     const lines = [drop('10.0.0.1'), drop('10.0.0.0/24'), drop('10.0.0.0/16'), drop('10.0.0.2', ',"ttl":61')];
-    expect(shown(await read([...lines, '{"action":"accept","chain":"input","source":"10.0.0.1"}'].join('\n'), { limits }))).toEqual([
+    expect(
+      shown(await read([...lines, '{"action":"accept","chain":"input","source":"10.0.0.1"}'].join('\n'), { limits })),
+    ).toEqual([
       '1 put drop input any any 10.0.0.1/32 any 60',
       '2 put drop input any any 10.0.0.0/24 any 60',
       '3 beyond-limits: local may not ask for a prefix of /16. Allowed: /24 and longer for IPv4',
@@ -119,7 +121,17 @@ describe('lines', () => {
   });
 
   it('that are alike are read as each alone, however the body is cut', async () => {
-    const side = fc.constantFrom('10.0.0.1', '10.0.0.0/8', '0.0.0.0/0', '::1', 'fe80::/64', '1.2.3', '', '1.2.3.4/', 'a.b');
+    const side = fc.constantFrom(
+      '10.0.0.1',
+      '10.0.0.0/8',
+      '0.0.0.0/0',
+      '::1',
+      'fe80::/64',
+      '1.2.3',
+      '',
+      '1.2.3.4/',
+      'a.b',
+    );
     const kind = fc.constantFrom<(address: string) => string>(
       (address) => drop(address),
       (address) => drop(address, ',"comment":"a \\"source\\":\\"1.2.3.4\\" b"'),

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { RfwError } from '../../domain/errors.ts';
+import { nobody, type Principal, type Scope, scopes } from '../access/principal.ts';
 import {
   alice,
   basic,
@@ -313,4 +315,77 @@ it('serves the next request over the connection of one whose body was refused ha
   const chunked = `PUT /v1/test/1 HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`;
   const answers = await sendRaw(server.port, [chunked, `${head(2)}ok`], 300);
   expect(answers.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 413', 'HTTP/1.1 200']);
+});
+
+describe('a route with a scope', () => {
+  const withScopes = (...names: Scope[]): Principal => ({
+    ...nobody,
+    name: 'token:x',
+    kind: 'token',
+    scopes: new Set(names),
+  });
+
+  it.each(scopes)('lets in who has %s, and admin, and nobody else', async (scope) => {
+    const path = `/v1/scope/${scope.replaceAll(':', '-')}`;
+    for (const has of [...scopes, undefined]) {
+      server.settings.principal = has === undefined ? nobody : withScopes(has);
+      const enough = has === scope || has === 'admin' || (scope === 'rules:write' && has === 'rules:write:any');
+      const answer = await ask('GET', path);
+      expect([has, answer.slice(0, 3)]).toEqual([has, enough ? '204' : '403']);
+      if (!enough) expect(answer).toContain(`forbidden: `);
+    }
+    server.settings.principal = undefined;
+  });
+
+  it('refuses before it looks at the body', async () => {
+    server.settings.principal = withScopes('rules:read');
+    expect(await ask('POST', '/v1/test', json('{', 'odd'))).toBe(
+      '403 forbidden: token:x may not do this: it needs the scope rules:write',
+    );
+    server.settings.principal = undefined;
+  });
+
+  it('is every route but a few that tell nothing of the rules', () => {
+    const open = routes.filter(({ scope }) => scope === 'public').map(({ path }) => path);
+    // To confirm is for whoever has made the change.
+    expect(open).toEqual(['/v1/confirmations/{id}', '/v1/health/live', '/v1/health/ready', '/openapi.json', '/docs']);
+  });
+});
+
+it('answers while rfw starts only where that is wanted', async () => {
+  const starting = await openServer({ started: new Promise(() => {}), condition: { state: 'starting' } });
+  expect(await ask('GET', '/v1/health/live', {}, starting)).toBe('200 {"status":"live"}');
+  expect(await ask('GET', '/v1/health/ready', {}, starting)).toBe(
+    '503 starting: rfw is starting: try again in a moment',
+  );
+  expect(await ask('GET', '/openapi.json', {}, starting)).toMatch(/^200 /);
+  expect(await sendRaw(starting.port, ['GET /v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n'])).toBe('');
+  await starting.close();
+  const failing = Promise.reject(new RfwError('starting', 'no kernel'));
+  failing.catch(() => {});
+  const failed = await openServer({ started: failing });
+  expect(await ask('GET', '/v1/status', {}, failed)).toBe('503 starting: no kernel');
+  await failed.close();
+});
+
+it('is not harmed by a client that goes in the middle of its body', async () => {
+  for (const type of ['application/json', 'text/plain']) {
+    const head = `PUT /v1/test/1 HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${type}\r\nContent-Length: 100\r\n\r\n`;
+    expect(await sendRaw(server.port, [head, '[1,'], 120)).toBe('');
+  }
+  expect(await ask('GET', '/v1/health/live')).toBe('200 {"status":"live"}');
+});
+
+it('takes rules and pages as the common schemas have them', async () => {
+  const rule = { action: 'drop', chain: 'input', source: '2001:db8::/32', in: 'ppp+', ttl: '10m', comment: 'x' };
+  expect(await ask('POST', '/v1/test/rules', json(JSON.stringify(rule)))).toBe(`200 ${JSON.stringify(rule)}`);
+  const wrong = { ...rule, source: 'example.com', in: '../x', ttl: 0, expiresAt: 'tomorrow', comment: 'x'.repeat(257) };
+  expect(
+    (await errorsOf('POST', '/v1/test/rules', json(JSON.stringify(wrong)))).map((text) => text.split(' ')[0]).sort(),
+  ).toEqual(['/comment', '/expiresAt', '/in', '/source', '/ttl']);
+  for (const expiresAt of ['2026-01-31T12:00:00Z', '2026-01-31T12:00:00.5+01:00']) {
+    expect(await ask('POST', '/v1/test/rules', json(JSON.stringify({ ...rule, expiresAt })))).toMatch(/^200 /);
+  }
+  expect(await ask('GET', '/v1/test/rules?limit=1000&cursor=abc')).toBe('200 {"items":[],"next":"abc"}');
+  expect(await errorsOf('GET', '/v1/test/rules?limit=0')).toEqual(['limit must be >= 1']);
 });

@@ -1,23 +1,17 @@
-import { type Static, type TSchema, Type } from 'typebox';
+import { type Static, Type } from 'typebox';
 import { parseAddress, parsePrefix } from '../../domain/address.ts';
 import type { RuleFilter } from '../../engine/rule-filter.ts';
 import { parseTimestamp } from './rule-json.ts';
-import { Action, Address, Chain, closed, Prefix, Timestamp } from './schemas.ts';
-
-/** The schema of a parameter that says more than the schema that it is like. */
-function like(schema: TSchema, description: string) {
-  const { $id, ...rest } = schema as TSchema & { readonly $id?: string };
-  return Type.Optional(Type.Unsafe<string>({ ...rest, description }));
-}
+import { Action, Address, Chain, closed, described, Prefix, Timestamp } from './schemas.ts';
 
 /** The query parameters that say which rules are meant. */
 export const filterQuery = {
   chain: Type.Optional(Chain),
   action: Type.Optional(Action),
-  contains: like(Address, 'An address: rules whose source or destination holds it'),
-  within: like(Prefix, 'A network: rules whose source or destination lies in it'),
+  contains: Type.Optional(described(Address, 'An address: rules whose source or destination holds it')),
+  within: Type.Optional(described(Prefix, 'A network: rules whose source or destination lies in it')),
   origin: Type.Optional(Type.String({ maxLength: 256, description: 'The name of a principal: rules that it has put' })),
-  expiresBefore: like(Timestamp, 'An instant as in RFC 3339: rules that end before it'),
+  expiresBefore: Type.Optional(described(Timestamp, 'An instant as in RFC 3339: rules that end before it')),
   q: Type.Optional(
     Type.String({
       minLength: 1,

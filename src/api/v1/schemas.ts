@@ -47,6 +47,14 @@ export const InterfacePattern = Type.String({
   description: 'any, the name of an interface (eth0), or the beginning of names (ppp+)',
 });
 
+export const InterfaceName = Type.String({
+  $id: 'InterfaceName',
+  minLength: 1,
+  maxLength: maxInterfaceName,
+  pattern: '^[A-Za-z0-9_.:@][A-Za-z0-9_.:@-]*$',
+  description: 'The name of an interface: eth0',
+});
+
 export const Timestamp = Type.String({
   $id: 'Timestamp',
   format: 'date-time',
@@ -165,6 +173,12 @@ const Cursor = Type.String({
   maxLength: 512,
   description: 'Where the next page begins: what an answer gave as next. What is in it may change',
 });
+
+/** A schema without its name, which says more of what it is about. */
+export function described(schema: TSchema, description: string) {
+  const { $id, ...rest } = schema as TSchema & { readonly $id?: string };
+  return Type.Unsafe<string>({ ...rest, description });
+}
 
 /** The query parameters of a route that answers page by page. */
 export const pageQuery = {

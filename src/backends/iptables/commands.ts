@@ -187,7 +187,13 @@ export async function restore(
   await run([...commands.restore[family], '--noflush', '-w', String(lockWait)], input, owner);
 }
 
-/** Goes through a restore without doing it: the program runs and knows the filter table. */
-export async function rehearse(commands: Commands, family: Family, owner: string): Promise<void> {
-  await run([...commands.restore[family], '--noflush', '--test'], '*filter\nCOMMIT\n', owner);
+/** Goes through a restore without doing it: the program runs and knows the filter table, and all that the lines need. */
+export async function rehearse(
+  commands: Commands,
+  family: Family,
+  lines: readonly string[],
+  owner: string,
+): Promise<void> {
+  const input = ['*filter', ...lines, 'COMMIT', ''].join('\n');
+  await run([...commands.restore[family], '--noflush', '--test'], input, owner);
 }

@@ -1,103 +1,78 @@
 import type { Family } from '../../domain/address.ts';
-import { RfwError, reasonOf } from '../../domain/errors.ts';
+import { RfwError } from '../../domain/errors.ts';
 import type { PortGuard } from '../../domain/guard.ts';
-import { actions, chains, familyOf, type Rule, type RuleSpec, ruleKey } from '../../domain/rule.ts';
-import {
-  type Backend,
-  type Capabilities,
-  type Change,
-  type Desired,
-  everyState,
-  type Leftovers,
-  type Repair,
-  type RuleState,
-  type Total,
+import type { EnforcedList } from '../../domain/list.ts';
+import { chains, familyOf, type Rule, type RuleKey, type RuleSpec, ruleKey } from '../../domain/rule.ts';
+import type {
+  Backend,
+  Capabilities,
+  Change,
+  Desired,
+  Leftovers,
+  ListCount,
+  Repair,
+  RuleState,
+  Total,
 } from '../backend.ts';
-import { type Commands, findCommands, rehearse, restore, run, save } from './commands.ts';
-import { asTheyAre, isForeseen, spareAlike } from './deletions.ts';
-import { guardLines, parseSave, ruleLine, type SavedLine, savedRows } from './line.ts';
+import { FilterTable, type FilterTableOptions } from './filter-table.ts';
+import { guardLines, ruleLine, type SavedLine } from './line.ts';
+import { listOf } from './list-line.ts';
+import { Lists } from './lists.ts';
 import { waitForOrphans } from './orphans.ts';
-import { planRepair, planUndo } from './repair.ts';
-import { watchRules } from './rules-watch.ts';
-import { inChain, staleKeys, tableChains, wantedLines } from './wanted.ts';
+import { planRepair, planUndo, type RepairPlan } from './repair.ts';
+import { sum, totalsOf } from './totals.ts';
+import { inChain, staleKeys, staleLists, tableChains, wantedLines } from './wanted.ts';
 
-/** How often a repair is looked over when another program keeps changing the chain under it. */
-const repairAttempts = 5;
-
-/** Lines in one restore of a repair: iptables-nft searches the chain for each that it deletes. */
-const repairStep = 1000;
-
-export interface IptablesOptions {
-  /** `iptables.path` of the configuration. */
-  readonly path: string;
-  /** Marks the programs that are started, so that a later daemon of the same owner knows them. The state folder. */
-  readonly owner: string;
+/** What a change is in one family. */
+interface Step {
+  readonly family: Family;
+  readonly commands: readonly string[];
 }
 
 /**
  * Rules in the filter table, literally as `iptables -I` puts them, at the head of INPUT, OUTPUT and FORWARD. A change is
  * one run of iptables-restore for each family that it touches. Rules carry no mark: which of them are rfw's is
- * known to the store alone.
+ * known to the store alone. Lists stand below them, and are known by the names of their sets.
  */
 export class IptablesBackend implements Backend {
   readonly name = 'iptables';
   readonly marksItsOwn = false;
-  readonly #options: IptablesOptions;
-  #commands: Commands | undefined;
-  #version = '';
+  readonly #table: FilterTable;
+  readonly #lists: Lists;
   #families: readonly Family[] = [4];
   #guard: PortGuard | null = null;
-  /** Whether the rules stand in nf_tables, which tells of changes. Releases before 1.8 name no variant: they are legacy. */
-  #notifies = false;
-  /** Grows whenever a change begins or ends. */
-  #changes = 0;
-  readonly #watches = new Set<ReturnType<typeof watchRules>>();
+  /** rfw's rules, by which lists find their place. */
+  #rules = new Set<RuleKey>();
 
-  constructor(options: IptablesOptions) {
-    this.#options = options;
+  constructor(options: FilterTableOptions) {
+    this.#table = new FilterTable(options);
+    this.#lists = new Lists(this.#table);
   }
 
   async probe(): Promise<Capabilities> {
-    await waitForOrphans(this.#options.owner);
-    this.#commands = findCommands(this.#options.path);
-    const version = (await run(this.#commands.version, '', this.#options.owner)).trim();
-    this.#notifies = version.includes('nf_tables');
-    this.#version = version;
-    await this.#try(4);
-    const ipv6 = await this.#probeIPv6();
+    await waitForOrphans(this.#table.owner);
+    const version = await this.#table.find();
+    await this.#table.try(4);
+    const ipv6 = await this.#table.lacks(6);
     this.#families = ipv6 === undefined ? [4, 6] : [4];
-    const shortcomings = ipv6 === undefined ? [] : [`IPv6 rules are kept but not enforced: ${ipv6}`];
+    const lists = await this.#lists.probe(this.#families);
     return {
       summary: ipv6 === undefined ? version : `${version}, without IPv6: ${ipv6}`,
-      shortcomings,
+      shortcomings: [
+        ...(ipv6 === undefined ? [] : [`IPv6 rules are kept but not enforced: ${ipv6}`]),
+        ...(lists === undefined ? [] : [`Lists are kept but not enforced: ${lists}`]),
+      ],
       ipv6: ipv6 === undefined,
     };
   }
 
   /** Which of the kernel's two packet filters it changes, and by which program. Known after the probe. */
-  get place(): { readonly variant: 'nf_tables' | 'legacy'; readonly path: string } {
-    // iptables 1.8 says which it is; before that there was only one.
-    return { variant: /\(nf_tables\)/.test(this.#version) ? 'nf_tables' : 'legacy', path: this.#tool().path };
-  }
-
-  /** Why IPv6 rules can't be enforced; undefined when they can. */
-  async #probeIPv6(): Promise<string | undefined> {
-    try {
-      await this.#try(6);
-      return undefined;
-    } catch (error) {
-      if (error instanceof RfwError) return error.message;
-      throw error;
-    }
-  }
-
-  async #try(family: Family): Promise<void> {
-    await this.#lines(family);
-    await rehearse(this.#tool(), family, this.#options.owner);
+  get place(): FilterTable['place'] {
+    return this.#table.place;
   }
 
   async *read(): AsyncIterable<readonly RuleState[]> {
-    const tables = await Promise.all(this.#families.map((family) => this.#lines(family)));
+    const tables = await this.#everyLine();
     for (const chain of chains) {
       yield tables.flatMap((lines) =>
         lines
@@ -108,14 +83,11 @@ export class IptablesBackend implements Backend {
   }
 
   async totals(): Promise<readonly Total[]> {
-    const states = await everyState(this.read());
-    return chains.flatMap((chain) =>
-      actions.map((action) => {
-        const met = states.filter(({ spec }) => spec.chain === chain && spec.action === action);
-        const sumOf = (counter: 'packets' | 'bytes'): bigint => met.reduce((sum, state) => sum + state[counter], 0n);
-        return { chain, action, packets: sumOf('packets'), bytes: sumOf('bytes') };
-      }),
-    );
+    return totalsOf((await this.#everyLine()).flat());
+  }
+
+  #everyLine(): Promise<SavedLine[][]> {
+    return Promise.all(this.#families.map((family) => this.#table.lines(family)));
   }
 
   async apply(change: Change): Promise<void> {
@@ -124,13 +96,19 @@ export class IptablesBackend implements Backend {
       .filter((step) => step.commands.length > 0);
     for (const rule of change.add) this.#requireFamily(familyOf(rule));
     await this.#requirePresent([...change.refresh, ...change.renew]);
-    const [first, second] = steps;
+    await this.#takeAll(steps, change);
+    for (const spec of change.remove) this.#rules.delete(ruleKey(spec));
+    for (const rule of change.add) this.#rules.add(ruleKey(rule));
+  }
+
+  /** Takes a step in each family, or in none. */
+  async #takeAll([first, second]: readonly Step[], change: Change): Promise<void> {
     if (first === undefined) return;
-    const before = second === undefined ? [] : await this.#lines(first.family);
-    await this.#take(first.family, first.commands);
+    const before = second === undefined ? [] : await this.#table.lines(first.family);
+    await this.#table.change(first.family, first.commands);
     if (second === undefined) return;
     try {
-      await this.#take(second.family, second.commands);
+      await this.#table.change(second.family, second.commands);
     } catch (error) {
       await this.#undo(first.family, before, change, error);
       throw error;
@@ -143,7 +121,7 @@ export class IptablesBackend implements Backend {
     for (const family of this.#families) {
       const wanted = rules.filter((rule) => familyOf(rule) === family);
       if (wanted.length === 0) continue;
-      const present = new Set((await this.#lines(family)).map((line) => `${line.chain} ${line.key}`));
+      const present = new Set((await this.#table.lines(family)).map((line) => `${line.chain} ${line.key}`));
       const missing = wanted.find((rule) => !present.has(`${rule.chain.toUpperCase()} ${ruleKey(rule)}`));
       if (missing) throw new RfwError('kernel-refused', `The rule ${ruleKey(missing)} is not in the kernel any more`);
     }
@@ -164,11 +142,6 @@ export class IptablesBackend implements Backend {
     ];
   }
 
-  async #take(family: Family, commands: readonly string[]): Promise<void> {
-    if (await this.#restore(family, commands)) return;
-    throw new RfwError('kernel-refused', `Another program changed the filter table of IPv${family} in the same moment`);
-  }
-
   /** Undoes the change in the family that had taken it. @throws RfwError `kernel-unavailable` when it can't be undone */
   async #undo(family: Family, before: readonly SavedLine[], change: Change, refusal: unknown): Promise<void> {
     const keys = (specs: readonly RuleSpec[]): Set<string> =>
@@ -176,92 +149,88 @@ export class IptablesBackend implements Backend {
     const removed = keys(change.remove);
     const added = keys(change.add);
     for (const key of removed) added.delete(key);
-    try {
-      const now = await this.#lines(family);
-      const commands = tableChains.flatMap((chain) =>
-        planUndo(chain, inChain(before, chain), inChain(now, chain), added, removed),
-      );
-      if (commands.length > 0) await this.#restore(family, commands);
-    } catch (error) {
-      throw new RfwError(
-        'kernel-unavailable',
-        `${reasonOf(refusal)}; and what was done for IPv${family} could not be undone: ${reasonOf(error)}`,
-        { cause: refusal },
-      );
+    await this.#table.undo(family, refusal, (now) =>
+      tableChains.flatMap((chain) => planUndo(chain, inChain(before, chain), inChain(now, chain), added, removed)),
+    );
+  }
+
+  async setLists(lists: readonly EnforcedList[]): Promise<void> {
+    const guard = new Set<string>();
+    for (const family of this.#families) {
+      for (const chain of ['INPUT', 'OUTPUT'] as const) {
+        for (const { key } of guardLines(this.#guard, family, chain)) guard.add(key);
+      }
     }
+    await this.#lists.set(lists, ({ key }) => this.#rules.has(key as RuleKey) || guard.has(key));
+  }
+
+  listCounts(): Promise<readonly ListCount[]> {
+    return this.#lists.counts();
   }
 
   async replace(desired: Desired): Promise<Repair> {
-    const repairs: Repair[] = [];
-    for (const family of this.#families) repairs.push(...(await this.#repair(desired, family)));
+    const brought = await this.#lists.bring(desired.lists);
+    const wanted = { ...desired, lists: brought.lists };
+    const plans: RepairPlan[] = [];
+    for (const family of this.#families) plans.push(...(await this.#repair(wanted, family)));
     this.#guard = desired.guard;
+    this.#rules = new Set(Array.from(desired.rules, ruleKey));
+    const gone = await this.#lists.finish(brought);
+    const sets = [...brought.filled, ...gone, ...plans.flatMap((plan) => plan.sets)];
+    const repairs = plans.map(({ repair }) => repair);
     return {
       missing: repairs.flatMap((repair) => repair.missing),
       moved: sum(repairs.map((repair) => repair.moved)),
       removed: sum(repairs.map((repair) => repair.removed)),
       guard: sum(repairs.map((repair) => repair.guard)),
+      lists: new Set(sets.map(listOf)).size,
       rebuilt: false,
     };
   }
 
-  /** Repairs one family, and looks again where a line had to go to a place that others may have shifted meanwhile. */
-  async #repair(desired: Desired, family: Family): Promise<readonly Repair[]> {
-    let first: readonly Repair[] | undefined;
-    for (let attempt = 0; attempt < repairAttempts; attempt++) {
-      const lines = await this.#lines(family);
-      const plans = tableChains.map((chain) => {
+  #repair(desired: Desired, family: Family): Promise<readonly RepairPlan[]> {
+    return this.#table.settle(family, (lines, again) =>
+      tableChains.map((chain) => {
+        const current = inChain(lines, chain);
+        const wanted = wantedLines(desired, family, chain);
         // A second look must not take a second copy of what was stale: that one is somebody else's.
-        const stale = first === undefined ? staleKeys(desired, family, chain) : new Set<string>();
-        return planRepair(chain, inChain(lines, chain), wantedLines(desired, family, chain), stale);
-      });
-      first ??= plans.map((plan) => plan.repair);
-      const commands = plans.flatMap((plan) => plan.commands);
-      let settled = !commands.some((command) => /^-I \S+ \d/.test(command));
-      for (let from = 0; from < commands.length; from += repairStep) {
-        const step = commands.slice(from, from + repairStep);
-        if (!(await this.#restore(family, step))) settled = false;
-      }
-      if (settled) break;
-    }
-    return first ?? [];
+        const stale = again ? [] : staleKeys(desired, family, chain);
+        return planRepair(chain, current, wanted, new Set([...stale, ...staleLists(current, wanted)]));
+      }),
+    );
   }
 
   async intact(desired: Desired): Promise<boolean> {
+    const wanted = { ...desired, lists: this.#lists.possible(desired.lists) };
     for (const family of this.#families) {
-      const lines = await this.#lines(family);
+      const lines = await this.#table.lines(family);
       for (const chain of tableChains) {
-        const plan = planRepair(chain, inChain(lines, chain), wantedLines(desired, family, chain), new Set());
-        if (plan.commands.length > 0) return false;
+        const current = inChain(lines, chain);
+        const own = wantedLines(wanted, family, chain);
+        if (planRepair(chain, current, own, staleLists(current, own)).commands.length > 0) return false;
       }
     }
-    return true;
+    return this.#lists.hold(desired.lists);
   }
 
   watch(disturbed: () => void): () => void {
-    const watch = watchRules({
-      commands: this.#tool(),
-      families: this.#families,
-      owner: this.#options.owner,
-      notifies: this.#notifies,
-      changes: () => this.#changes,
-      disturbed,
-    });
-    this.#watches.add(watch);
+    const ends = [this.#table.watch(this.#families, disturbed), this.#lists.watch(disturbed)];
     return () => {
-      this.#watches.delete(watch);
-      watch.close();
+      for (const end of ends) end();
     };
   }
 
   async teardown({ rules, guards }: Leftovers): Promise<readonly string[]> {
-    const { removed, guard } = await this.replace({
+    const { removed, guard, lists } = await this.replace({
       rules: [],
       guard: null,
       whitelist: [],
+      lists: [],
       stale: { rules, guards },
     });
     return [
       ...(removed === 0 ? [] : [`${removed} ${removed === 1 ? 'rule' : 'rules'} from the filter table`]),
+      ...(lists === 0 ? [] : [`${lists} ${lists === 1 ? 'list' : 'lists'} from the filter table`]),
       ...(guard === 0 ? [] : [`the guard of port ${[...new Set(guards.map(({ port }) => port))].join(' or ')}`]),
     ];
   }
@@ -275,42 +244,12 @@ export class IptablesBackend implements Backend {
   }
 
   close(): void {
-    for (const watch of this.#watches) watch.close();
-    this.#watches.clear();
+    this.#table.close();
+    this.#lists.close();
   }
 
   #requireFamily(family: Family): void {
     if (this.#families.includes(family)) return;
     throw new RfwError('unsupported', 'This host has no ip6tables that works: IPv6 rules can not be enforced');
   }
-
-  async #lines(family: Family): Promise<SavedLine[]> {
-    return parseSave(await this.#save(family), family);
-  }
-
-  #save(family: Family): Promise<string> {
-    return save(this.#tool(), family, this.#options.owner);
-  }
-
-  /** @returns false when others changed a chain in which lines went back to places that were counted before */
-  async #restore(family: Family, lines: readonly string[]): Promise<boolean> {
-    const careful = family === 6 && this.#notifies && lines.some((line) => line.startsWith('-D '));
-    const { commands, chains } = careful ? spareAlike(lines, savedRows(await this.#save(family))) : asTheyAre(lines);
-    this.#changes++;
-    try {
-      await restore(this.#tool(), family, commands, this.#options.owner);
-    } finally {
-      this.#changes++;
-    }
-    return chains.size === 0 || isForeseen(chains, await this.#lines(family));
-  }
-
-  #tool(): Commands {
-    if (this.#commands) return this.#commands;
-    throw new RfwError('kernel-unavailable', 'iptables has not been probed');
-  }
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
 }

@@ -3,6 +3,7 @@ import { RfwError } from '../../domain/errors.ts';
 import type { PortGuard } from '../../domain/guard.ts';
 import { anyInterface, type InterfacePattern } from '../../domain/interface.ts';
 import { actions, chains, type RuleSpec, ruleKey } from '../../domain/rule.ts';
+import { type ListMark, readListLine } from './list-line.ts';
 
 /** One rule of a chain of the filter table, rfw's or somebody else's. */
 export interface Line {
@@ -13,6 +14,8 @@ export interface Line {
   readonly args: string;
   /** What it says in rfw's words, when it has the shape of rfw's rules. */
   readonly spec?: RuleSpec;
+  /** The list that it is for: such a line is rfw's by the name of its set. */
+  readonly list?: ListMark;
 }
 
 const rejectWith = { 4: 'icmp-port-unreachable', 6: 'icmp6-port-unreachable' } as const;
@@ -88,6 +91,7 @@ export function parseSave(text: string, family: Family): SavedLine[] {
 /** Reads a line as iptables-save prints it, or as rfw writes it. */
 export function parseLine(chain: string, args: string, family: Family): Line {
   const foreign = { chain, key: args, args };
+  if (args.includes('--match-set')) return readListLine(chain, args) ?? foreign;
   const options = readOptions(args, family);
   if (options === undefined) return foreign;
   const guard = guardArguments(options);

@@ -5,7 +5,10 @@ import type { Line } from './line.ts';
 /** Lines for iptables-restore, in order, and what they change. */
 export interface RepairPlan {
   readonly commands: readonly string[];
-  readonly repair: Repair;
+  /** What was wrong with rules and guard. */
+  readonly repair: Omit<Repair, 'lists'>;
+  /** The sets of the lists whose lines are put in, moved or taken out. */
+  readonly sets: readonly string[];
 }
 
 /**
@@ -16,7 +19,7 @@ export interface RepairPlan {
  * else's line.
  * @param current the chain in the kernel, top to bottom
  * @param desired rfw's lines, top to bottom, each key once
- * @param stale keys of lines that rfw left behind; one copy of each is taken out
+ * @param stale keys of lines that rfw left behind; one copy of each is taken out, and all copies of the line of a list
  */
 export function planRepair(
   chain: string,
@@ -60,7 +63,7 @@ export function planRepair(
 
   const lost = new Set(lifted.map((place) => place.line.key));
   const rules = (lines: readonly Line[]): RuleSpec[] => lines.flatMap((line) => line.spec ?? []);
-  const guard = (lines: readonly Line[]): number => lines.filter((line) => line.spec === undefined).length;
+  const guard = (lines: readonly Line[]): number => lines.filter((line) => !line.spec && !line.list).length;
   const placed = desired.filter((line) => !placeOf.has(line.key));
   const missing = rules(placed.filter((line) => !lost.has(line.key)));
   const moved = rules(placed).length - missing.length;
@@ -73,6 +76,7 @@ export function planRepair(
       guard: Math.max(guard(placed), guard(lifted.map((place) => place.line))),
       rebuilt: false,
     },
+    sets: [...placed, ...lifted.map((place) => place.line)].flatMap(({ list }) => list?.set ?? []),
   };
 }
 
@@ -103,11 +107,11 @@ interface Place {
   readonly index: number;
 }
 
-/** The uppermost line of each wanted key, which is the one that a deletion by content takes. */
+/** The uppermost line of each wanted key, which is the one that a deletion by content takes. All lines of lists are rfw's. */
 function firstOfEach(places: readonly Place[], wanted: (key: string) => boolean): Place[] {
   const seen = new Set<string>();
   return places.filter(({ line }) => {
-    if (seen.has(line.key) || !wanted(line.key)) return false;
+    if ((seen.has(line.key) && !line.list) || !wanted(line.key)) return false;
     seen.add(line.key);
     return true;
   });

@@ -1,17 +1,18 @@
-import type { RuleSpec } from '../../domain/rule.ts';
+import { chains, type RuleSpec } from '../../domain/rule.ts';
 import type { Connection } from '../../netlink/connection.ts';
 import { dump } from '../../netlink/dump.ts';
 import { NetlinkError } from '../../netlink/errno.ts';
 import { getElements, listCounters, listRules, read, readElements } from '../../netlink/nftables/commands.ts';
 import { ElementList } from '../../netlink/nftables/elements.ts';
 import { type ElementAttributes, object } from '../../netlink/nftables/objects.ts';
-import type { Total } from '../backend.ts';
+import type { ListCount, RuleState, Total } from '../backend.ts';
 import { keyLengthOf } from './elements.ts';
+import type { StandingList } from './list-sets.ts';
 import { isPair, type Mirror } from './mirror.ts';
 import { type PairChain, type PairReading, readPairs } from './pairs.ts';
 import { type Count, elementPrefix, nothingMet } from './plan.ts';
 import type { ScopedSet } from './scoped-sets.ts';
-import { counted, rfwTable } from './table.ts';
+import { counted, listCounterName, rfwTable } from './table.ts';
 import { readTable } from './table-state.ts';
 
 /** What the kernel says of a rule that it holds. */
@@ -21,7 +22,40 @@ export interface Reading extends Count {
 }
 
 /** Elements asked for at once: their answers must fit into the receive buffer. */
-export const pageLength = 250;
+const pageLength = 250;
+
+/** Rules that a reading passes between two turns of the event loop. */
+const rulesInOneTurn = 10_000;
+
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** The rules chain by chain, some at a time. @param count what the kernel says of some */
+export async function* readPages(
+  standing: Iterable<RuleSpec>,
+  count: (specs: readonly RuleSpec[]) => Promise<ReadonlyMap<RuleSpec, Count>>,
+): AsyncGenerator<readonly RuleState[]> {
+  for (const chain of chains) {
+    let position = 0;
+    let page: RuleSpec[] = [];
+    const states = async (): Promise<RuleState[]> => {
+      const counts = await count(page);
+      return page.map((spec) => {
+        const { packets, bytes } = counts.get(spec) ?? nothingMet;
+        return { spec, position: ++position, packets, bytes };
+      });
+    };
+    let passed = 0;
+    for (const spec of standing) {
+      if (++passed % rulesInOneTurn === 0) await nextTurn();
+      if (spec.chain !== chain) continue;
+      page.push(spec);
+      if (page.length < pageLength) continue;
+      yield await states();
+      page = [];
+    }
+    if (page.length > 0) yield await states();
+  }
+}
 
 /**
  * What the kernel says of rules, asked element by element and never by a dump of a set. A rule whose element has left the
@@ -108,12 +142,29 @@ function sumOf(counts: readonly Count[]): Count {
   );
 }
 
-/** The named counters of the table. */
+/** What all rules and lists have met, by chain and action. */
 export async function readTotals(connection: Connection): Promise<Total[]> {
-  if (readTable(connection) === undefined) return [];
-  const counters = (await dump(listCounters(rfwTable))).map((reply) => read(object, reply));
-  return counters.flatMap(({ name = '', data }) => {
+  const counters = await readCounters(connection);
+  return [...counters].flatMap(([name, count]) => {
     const what = counted.get(name);
-    return what === undefined ? [] : [{ ...what, packets: data?.packets ?? 0n, bytes: data?.bytes ?? 0n }];
+    return what === undefined ? [] : [{ ...what, ...count }];
   });
+}
+
+/** What each list has met. */
+export async function readListCounts(
+  connection: Connection,
+  lists: readonly Pick<StandingList, 'name'>[],
+): Promise<ListCount[]> {
+  const counters = await readCounters(connection);
+  return lists.map(({ name }) => ({ name, ...(counters.get(listCounterName(name)) ?? nothingMet) }));
+}
+
+/** The named counters of the table. */
+async function readCounters(connection: Connection): Promise<ReadonlyMap<string, Count>> {
+  if (readTable(connection) === undefined) return new Map();
+  const counters = (await dump(listCounters(rfwTable))).map((reply) => read(object, reply));
+  return new Map(
+    counters.map(({ name = '', data }) => [name, { packets: data?.packets ?? 0n, bytes: data?.bytes ?? 0n }]),
+  );
 }

@@ -20,6 +20,8 @@ export type Claim =
   /** It is there and can't be owned: it has to be deleted and made anew, in one transaction with all that it is to hold. */
   | 'to-replace';
 
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 /** What makes sure later that the table is the one that was left. */
 export interface TableIdentity {
   /** This start of the machine, and the network namespace: handles and generations begin anew in another. */
@@ -40,6 +42,8 @@ export class KernelTable {
   readonly #owns: boolean;
   #watch: TableWatch | undefined;
   #disturbed = false;
+  /** How many the kernel has taken. */
+  #transactions = 0;
   readonly #listeners = new Set<() => void>();
 
   private constructor(connection: Connection, questions: Connection, features: Features, owns: boolean) {
@@ -104,6 +108,7 @@ export class KernelTable {
    */
   async transact(messages: readonly Message[], large = false): Promise<Reply[]> {
     const echoes = large ? await this.#connection.transactAside(messages) : this.#connection.transact(messages);
+    if (messages.length > 0) this.#transactions++;
     return [...echoes.values()].flat();
   }
 
@@ -165,6 +170,27 @@ export class KernelTable {
     }
   }
 
+  /**
+   * As `unheard`, where what stands is to stay. That somebody else changed something meanwhile, in whatever table, is noticed by
+   * the number of the ruleset, which each transaction raises by one.
+   */
+  async unheardBeside<T>(load: () => Promise<T>): Promise<T> {
+    if (this.#owns) return load();
+    const generation = readGeneration(this.#questions);
+    // What was told before that waits in the socket, which is read between two turns.
+    await nextTurn();
+    await nextTurn();
+    const disturbed = this.#disturbed;
+    const transactions = this.#transactions;
+    try {
+      return await this.unheard(load);
+    } finally {
+      const own = this.#transactions - transactions;
+      const same = readGeneration(this.#questions) === (generation + own) >>> 0;
+      if (disturbed || !same) this.#tell();
+    }
+  }
+
   close(): void {
     this.#hush();
     this.#listeners.clear();
@@ -193,6 +219,15 @@ export class KernelTable {
     this.#disturbed = true;
     for (const listener of this.#listeners) listener();
   }
+}
+
+/**
+ * Where the table has no owner, another program may have changed it: then it has to be repaired first.
+ * @throws RfwError `kernel-refused`
+ */
+export function requireOurs(table: KernelTable): void {
+  if (table.features.owner || table.isOurs()) return;
+  throw new RfwError('kernel-refused', 'Another program has changed table inet rfw');
 }
 
 function placeOfThis(): string {

@@ -3,6 +3,7 @@ import { RfwError } from '../../domain/errors.ts';
 import { type RuleSpec, ruleKey } from '../../domain/rule.ts';
 import type { Shape } from '../../domain/shape.ts';
 import { SpecTable, type SpecTableState } from '../../domain/spec-table.ts';
+import { ListSets, type ListSetsState } from './list-sets.ts';
 import { type Pair, PairChains, type PairChainsState } from './pairs.ts';
 import { type ScopedSet, ScopedSets, type ScopedSetsState, scopeOfShape } from './scoped-sets.ts';
 import { type Placed, Strata, type StrataState, TooDeep } from './strata.ts';
@@ -31,6 +32,7 @@ export interface MirrorState {
   readonly strata: StrataState;
   readonly sets: ScopedSetsState;
   readonly pairs: PairChainsState;
+  readonly lists: ListSetsState;
 }
 
 /** In a level, beside the stratum: the rule counts what it meets. Strata are 15 bits. */
@@ -40,7 +42,7 @@ const countsBit = 0x8000;
 const looseRows = 10_000;
 
 /**
- * What the kernel holds of the rules, as this process put it there: each rule, its stratum, and the sets that makes. It is
+ * What the kernel holds, as this process put it there: each rule, its stratum, the sets that makes, and those of lists. It is
  * kept since a set of a million elements can't be read back.
  */
 export class Mirror {
@@ -54,6 +56,7 @@ export class Mirror {
   readonly #strata: Strata;
   readonly sets: ScopedSets;
   readonly pairs: PairChains;
+  readonly lists: ListSets;
   /** The row whose rule has no stratum yet. */
   #placing = -1;
   /** The sets of a shape by stratum: shapes are few, and their text is slow to make. */
@@ -69,6 +72,7 @@ export class Mirror {
     this.#strata = state ? Strata.from(state.strata, standing) : new Strata(standing);
     this.sets = state ? ScopedSets.from(state.sets) : new ScopedSets(lastNumber);
     this.pairs = state ? PairChains.from(state.pairs) : new PairChains(lastNumber);
+    this.lists = state ? ListSets.from(state.lists) : new ListSets(lastNumber);
   }
 
   /** @param lastNumber the highest number of a set or chain that the kernel may hold already: new ones have higher ones */
@@ -92,6 +96,7 @@ export class Mirror {
       strata: this.#strata.state(),
       sets: this.sets.state(),
       pairs: this.pairs.state(),
+      lists: this.lists.state(),
     };
   }
 

@@ -1,6 +1,7 @@
 import { release } from 'node:os';
 import { RfwError } from '../../domain/errors.ts';
 import { guardKey } from '../../domain/guard.ts';
+import type { EnforcedList } from '../../domain/list.ts';
 import { chains, type Rule, type RuleSpec } from '../../domain/rule.ts';
 import { NetlinkError } from '../../netlink/errno.ts';
 import type { Message, Reply } from '../../netlink/message.ts';
@@ -8,22 +9,25 @@ import {
   type Backend,
   type Capabilities,
   type Change,
+  changedLists,
   type Desired,
   isEmpty,
+  type ListCount,
   nothingRepaired,
   type Repair,
   type RuleState,
   type Total,
 } from '../backend.ts';
-import { pageLength, type Reading, readPairChain, readRules, readTotals } from './counts.ts';
+import { type Reading, readListCounts, readPages, readPairChain, readRules, readTotals } from './counts.ts';
 import { difference } from './difference.ts';
 import { type Features, shortcomingsOf } from './features.ts';
-import { KernelTable, refusing, type TableIdentity } from './kernel-table.ts';
+import { KernelTable, refusing, requireOurs, type TableIdentity } from './kernel-table.ts';
 import { lapsedOf } from './lapsed.ts';
-import { emptyChains, fillChain } from './layout.ts';
+import { emptyChains, fillChain, layoutOf } from './layout.ts';
+import { replaceLists } from './list-step.ts';
 import { Mirror, type MirrorState } from './mirror.ts';
 import { type Pair, type PairReading, readPairs } from './pairs.ts';
-import { type Count, nothingMet, type PlanOptions, plan, type Step } from './plan.ts';
+import { type Count, type PlanOptions, plan, type Step } from './plan.ts';
 import { type Protection, protectionKey, unprotected, withoutProtection, withProtection } from './protection.ts';
 import { rebuild } from './rebuild.ts';
 import { isUnknown } from './refusal.ts';
@@ -53,11 +57,6 @@ const nothing: Change = { add: [], remove: [], refresh: [], renew: [] };
 
 /** Elements from which on the kernel works beside the event loop: it takes about a microsecond for each. */
 const manyElements = 500;
-
-/** Rules that a reading passes between two turns of the event loop. */
-const rulesInOneTurn = 10_000;
-
-const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** Rules that may be put in by one transaction; more are built anew, beside what stands. */
 const fewMissing = 20_000;
@@ -91,27 +90,7 @@ export class NftablesBackend implements Backend {
   }
 
   async *read(standing: Iterable<RuleSpec>): AsyncIterable<readonly RuleState[]> {
-    for (const chain of chains) {
-      let position = 0;
-      let page: RuleSpec[] = [];
-      const states = async (): Promise<RuleState[]> => {
-        const counts = this.#counts ? await this.#readRules(page) : new Map<RuleSpec, Count>();
-        return page.map((spec) => {
-          const { packets, bytes } = counts.get(spec) ?? nothingMet;
-          return { spec, position: ++position, packets, bytes };
-        });
-      };
-      let passed = 0;
-      for (const spec of standing) {
-        if (++passed % rulesInOneTurn === 0) await nextTurn();
-        if (spec.chain !== chain) continue;
-        page.push(spec);
-        if (page.length < pageLength) continue;
-        yield await states();
-        page = [];
-      }
-      if (page.length > 0) yield await states();
-    }
+    yield* readPages(standing, async (specs) => (this.#counts ? this.#readRules(specs) : new Map()));
   }
 
   totals(): Promise<readonly Total[]> {
@@ -120,9 +99,20 @@ export class NftablesBackend implements Backend {
 
   async apply(change: Change): Promise<void> {
     await refusing(async () => {
-      if (!this.#kernel().features.owner) this.#requireOurs();
+      requireOurs(this.#kernel());
       await this.#follow(this.#known(), change, this.#protection);
     });
+  }
+
+  async setLists(lists: readonly EnforcedList[]): Promise<void> {
+    await refusing(async () => {
+      requireOurs(this.#kernel());
+      await this.#replaceLists(this.#known(), lists);
+    });
+  }
+
+  listCounts(): Promise<readonly ListCount[]> {
+    return refusing(() => readListCounts(this.#kernel().questions, this.#mirror?.lists.all ?? []));
   }
 
   async replace(desired: Desired): Promise<Repair> {
@@ -135,14 +125,20 @@ export class NftablesBackend implements Backend {
         return { ...nothingRepaired, rebuilt: true };
       }
       const { add, remove, moved } = difference(this.#mirror, desired.rules);
-      if (moved > 0 || add.length > fewMissing) await this.#rebuild(desired);
-      else await this.#follow(this.#mirror, { add, remove, refresh: [], renew: [] }, desired);
-      return { ...nothingRepaired, missing: add, moved, removed: remove.length, guard };
+      const lists = changedLists(this.#mirror.lists.all, desired.lists);
+      if (moved > 0 || add.length > fewMissing) {
+        await this.#rebuild(desired);
+      } else {
+        await this.#follow(this.#mirror, { add, remove, refresh: [], renew: [] }, desired);
+        await this.#replaceLists(this.#known(), desired.lists);
+      }
+      return { ...nothingRepaired, missing: add, moved, removed: remove.length, guard, lists };
     });
   }
 
-  async intact(_desired: Desired): Promise<boolean> {
-    return this.#mirror !== undefined && this.#kernel().isOurs();
+  async intact({ lists }: Desired): Promise<boolean> {
+    if (this.#mirror === undefined || !this.#kernel().isOurs()) return false;
+    return changedLists(this.#mirror.lists.all, lists) === 0;
   }
 
   watch(disturbed: () => void): () => void {
@@ -177,6 +173,7 @@ export class NftablesBackend implements Backend {
       this.#mirror = Mirror.from(mirror);
       this.#protection = protection;
       await this.#follow(this.#known(), nothing, desired);
+      await this.#replaceLists(this.#known(), desired.lists);
       return true;
     });
   }
@@ -220,12 +217,6 @@ export class NftablesBackend implements Backend {
     }
   }
 
-  /** Where the table has no owner, another program may have changed it: then it has to be repaired first. */
-  #requireOurs(): void {
-    if (this.#kernel().isOurs()) return;
-    throw new RfwError('kernel-refused', 'Another program has changed table inet rfw');
-  }
-
   async #readRules<S extends RuleSpec>(specs: readonly S[]): Promise<Map<S, Reading>> {
     return this.#mirror === undefined ? new Map() : readRules(this.#kernel().questions, this.#mirror, specs);
   }
@@ -239,6 +230,14 @@ export class NftablesBackend implements Backend {
     this.#mirror = mirror;
     this.#protection = { guard: desired.guard, whitelist: desired.whitelist };
     await this.#learnHandles(pairs);
+  }
+
+  async #replaceLists(mirror: Mirror, lists: readonly EnforcedList[]): Promise<void> {
+    const forget = (): void => {
+      this.#mirror = undefined;
+    };
+    const step = { lists, protection: this.#protection, options: () => this.#planOptions(), forget };
+    await replaceLists(this.#kernel(), mirror, step);
   }
 
   /** Takes a step, and brings another protection where it differs. */
@@ -275,8 +274,7 @@ export class NftablesBackend implements Backend {
     const another = protection !== this.#protection;
     const written = another ? chains : [...touched];
     if (written.length === 0) return [];
-    const mirror = this.#known();
-    const layout = { protection, sets: [...mirror.sets.all()], pairs: [...mirror.pairs.all()] };
+    const layout = layoutOf(this.#known(), protection);
     return [
       ...emptyChains(written),
       ...(another ? [...withoutProtection(this.#protection), ...withProtection(protection)] : []),

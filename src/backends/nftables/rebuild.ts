@@ -3,12 +3,15 @@ import { chains, type Rule } from '../../domain/rule.ts';
 import type { Message } from '../../netlink/message.ts';
 import type { Desired } from '../backend.ts';
 import type { Claim, KernelTable } from './kernel-table.ts';
-import { emptyChains, fillChain } from './layout.ts';
+import { emptyChains, fillChain, layoutOf } from './layout.ts';
+import { addListCounters, filling } from './list-step.ts';
 import { Mirror } from './mirror.ts';
+import { overlapped } from './overlapped.ts';
 import type { Pair } from './pairs.ts';
 import { type PlanOptions, plan } from './plan.ts';
 import { withProtection } from './protection.ts';
-import { type Contents, lastNumberOf, readContents, withoutContents } from './table-state.ts';
+import { listCounterName } from './table.ts';
+import { type Contents, lastNumberOf, noContents, readContents, withoutContents } from './table-state.ts';
 
 /** Rules that the kernel takes in at once: about 10 ms. */
 const chunkLength = 10_000;
@@ -31,7 +34,7 @@ export async function rebuild(
   desired: Desired,
   options: () => PlanOptions,
 ): Promise<Rebuilt> {
-  const contents: Contents = claim === 'made' ? { sets: [], chains: [] } : await readContents();
+  const contents: Contents = claim === 'made' ? noContents : await readContents();
   const mirror = Mirror.empty(lastNumberOf(contents));
   const kept: Message[] = [];
   const send = async (messages: readonly Message[]): Promise<void> => {
@@ -40,9 +43,12 @@ export async function rebuild(
   };
   try {
     const pairs = await table.unheard(() => load(mirror, desired.rules, options, send));
-    const wiring = wire(mirror, desired, options());
+    const lists = mirror.lists.place(desired.lists);
+    const last = await table.unheard(() => overlapped(filling(desired.lists, lists, [], options), send));
+    mirror.lists.settle(lists);
+    const wiring = [...last, ...addListCounters(lists), ...wire(mirror, desired, options())];
     if (claim === 'to-replace') await table.replaceWith([...kept, ...wiring]);
-    else await table.transact([...emptyChains(), ...withoutContents(contents), ...wiring], true);
+    else await table.transact([...emptyChains(), ...withoutContents(unwanted(contents, desired)), ...wiring], true);
     return { mirror, pairs };
   } catch (error) {
     if (claim !== 'to-replace') await discard(table, contents);
@@ -52,8 +58,14 @@ export async function rebuild(
 
 /** What makes the base chains look up the sets of the mirror. */
 function wire(mirror: Mirror, protection: Desired, options: PlanOptions): Message[] {
-  const layout = { protection, sets: [...mirror.sets.all()], pairs: [...mirror.pairs.all()] };
+  const layout = layoutOf(mirror, protection);
   return [...withProtection(protection), ...chains.flatMap((chain) => fillChain(chain, layout, options))];
+}
+
+/** What is to be taken out. A counter of a list goes on counting. */
+function unwanted(contents: Contents, { lists }: Desired): Contents {
+  const counting = new Set(lists.map(({ name }) => listCounterName(name)));
+  return { ...contents, counters: contents.counters.filter((name) => !counting.has(name)) };
 }
 
 /** Puts the rules into the mirror and the kernel, a chunk at a time. */
@@ -89,7 +101,11 @@ async function discard(table: KernelTable, before: Contents): Promise<void> {
     const now = await readContents();
     const isNew = (known: readonly string[]) => (name: string) => !known.includes(name);
     await table.transact(
-      withoutContents({ sets: now.sets.filter(isNew(before.sets)), chains: now.chains.filter(isNew(before.chains)) }),
+      withoutContents({
+        ...noContents,
+        sets: now.sets.filter(isNew(before.sets)),
+        chains: now.chains.filter(isNew(before.chains)),
+      }),
     );
   } catch {
     // The next rebuild takes out whatever the base chains don't look up.

@@ -22,9 +22,11 @@ import {
   rejectWithReset,
 } from '../../netlink/nftables/statements.ts';
 import { addressBytes } from './elements.ts';
+import type { ListSet, StandingList } from './list-sets.ts';
 import { ipOf } from './protection.ts';
 import type { ScopedSet } from './scoped-sets.ts';
-import { counterName } from './table.ts';
+import type { Scope } from './strata.ts';
+import { counterName, listCounterName } from './table.ts';
 
 export interface RejectOptions {
   /** Whether reject answers TCP with a reset, and all else as ever: port unreachable. */
@@ -57,9 +59,19 @@ function endings(
 
 /** `iifname "eth0" ip saddr @input_drop_ip4_hosts_1 counter name "input_drop" drop` */
 export function setStatements({ name, scope }: ScopedSet, options: RejectOptions): Statements[] {
-  const ip = ipOf(scope.family);
-  const load = scope.side === 'source' ? loadSource(ip) : loadDestination(ip);
-  return endings([...matchInterfaces(scope), ...matchFamily(ip), load, matchSet(name)], scope, [], options);
+  return endings([...matchInterfaces(scope), ...lookUp(name, scope)], scope, [], options);
+}
+
+/** `ip saddr @list_bad_ip4_nets_7 counter name "list_bad" counter name "input_drop" drop` */
+export function listStatements(list: StandingList, { name, family }: ListSet, options: RejectOptions): Statements[] {
+  const matches = [...matchInterfaces(list), ...lookUp(name, { family, side: list.side })];
+  return endings(matches, list, [countIn(listCounterName(list.name))], options);
+}
+
+/** `ip saddr @name` */
+function lookUp(name: string, { family, side }: Pick<Scope, 'family' | 'side'>): Expression[] {
+  const ip = ipOf(family);
+  return [...matchFamily(ip), side === 'source' ? loadSource(ip) : loadDestination(ip), matchSet(name)];
 }
 
 /** `ip saddr 1.2.3.0/24 ip daddr 5.5.5.5 counter counter name "forward_accept" accept` */

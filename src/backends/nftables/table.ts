@@ -1,3 +1,4 @@
+import type { ListName } from '../../domain/list.ts';
 import { type Action, actions, type Chain, chains } from '../../domain/rule.ts';
 import type { Message } from '../../netlink/message.ts';
 import { addChain, addCounter, addTable, type TableName } from '../../netlink/nftables/commands.ts';
@@ -28,6 +29,18 @@ export const innerChains: readonly string[] = [guardChain('input'), guardChain('
 /** The named counter of all rules of an action in a chain. */
 export function counterName(chain: Chain, action: Action): string {
   return `${chain}_${action}`;
+}
+
+const listCounter = 'list_';
+
+/** The named counter of a list. */
+export function listCounterName(name: ListName): string {
+  return `${listCounter}${name}`;
+}
+
+/** Whether it is a counter of some list. */
+export function isListCounter(name: string): boolean {
+  return name.startsWith(listCounter);
 }
 
 /** What a counter counts, by its name. */

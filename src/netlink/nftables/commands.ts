@@ -235,6 +235,12 @@ export function addCounter(of: TableName, name: string): Message {
   return message([Type.newObject, Flag.create], of.family, `add counter ${called(of, name)}`, object, value);
 }
 
+/** `delete counter`: EBUSY while a rule counts in it. */
+export function deleteCounter(of: TableName, name: string): Message {
+  const value = { table: of.name, name, type: ObjectType.counter };
+  return message([Type.deleteObject, 0], of.family, `delete counter ${called(of, name)}`, object, value);
+}
+
 /** `list counters`, for `dump`: those of a table. */
 export function listCounters(of: TableName): Message {
   const value = { table: of.name, type: ObjectType.counter };

@@ -53,7 +53,7 @@ export function nftables(options: NftablesOptions): Contender {
     },
     start,
     rest: async (backend) => {
-      await backend.replace({ rules: [], guard: null, whitelist: [], stale: { rules: [], guards: [] } });
+      await backend.replace({ rules: [], guard: null, whitelist: [], lists: [], stale: { rules: [], guards: [] } });
       resting = backend;
     },
     list: async () => {

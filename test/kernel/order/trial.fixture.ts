@@ -184,6 +184,7 @@ export class Trial {
       rules: [...remaining.values()],
       guard,
       whitelist: whitelist.prefixes(),
+      lists: [],
       stale: { rules: displaced, guards: former === null ? [] : [former] },
     };
     await this.#memory.replace(desired);
@@ -259,7 +260,13 @@ export class Trial {
   async #foresee(left: readonly Rule[]): Promise<Verdict[]> {
     const { guard, whitelist } = this.#protection;
     const memory = new MemoryBackend();
-    await memory.replace({ rules: left, guard, whitelist: whitelist.prefixes(), stale: { rules: [], guards: [] } });
+    await memory.replace({
+      rules: left,
+      guard,
+      whitelist: whitelist.prefixes(),
+      lists: [],
+      stale: { rules: [], guards: [] },
+    });
     return this.#course.packets.map((packet) => memory.verdict(packet));
   }
 
