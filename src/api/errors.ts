@@ -53,6 +53,8 @@ export async function sendError(
   reply.code(status);
   if (code === 'overloaded') reply.header('retry-after', '1');
   if (isV1(reply.request.url)) {
+    // Nothing that is answered so lasts long (RFC 9110, section 10.2.3).
+    if (status === 503 && !reply.hasHeader('retry-after')) reply.header('retry-after', '1');
     const details = problemDetails(reply.request, code, message, errors);
     // As bytes: to a text the framework adds a charset, which JSON doesn't have.
     await reply.type('application/problem+json').send(Buffer.from(JSON.stringify(details)));

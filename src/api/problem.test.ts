@@ -31,8 +31,8 @@ import { parsePath } from './compat/path.ts';
 import { parseQuery } from './compat/query.ts';
 import { problems } from './problem.ts';
 import { openServer, type Question } from './server.fixture.ts';
+import type { Answer } from './v1/answer.ts';
 import { Answers } from './v1/idempotency.ts';
-import type { Answer } from './v1/route.ts';
 import { echoRoutes } from './v1/routes.fixture.ts';
 import { routes } from './v1/routes.ts';
 

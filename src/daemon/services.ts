@@ -1,5 +1,4 @@
 import { X509Certificate } from 'node:crypto';
-import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Principal } from '../api/access/principal.ts';
 import type { Tokens } from '../api/access/tokens.ts';
 import type { TlsFiles } from '../api/server.ts';
@@ -10,7 +9,7 @@ import type { Condition, Services } from '../api/v1/services.ts';
 import { RfwError, reasonOf } from '../domain/errors.ts';
 import type { Whitelist } from '../domain/whitelist.ts';
 import type { Engine } from '../engine/engine.ts';
-import { type AnsweredRequest, Metrics } from '../metrics/metrics.ts';
+import { Metrics } from '../metrics/metrics.ts';
 import type { ChosenBackend } from './backend.ts';
 import { version } from './version.ts';
 
@@ -115,15 +114,4 @@ export class DaemonServices implements Services {
 /** When a certificate ends, in seconds since the epoch. */
 function expiryOf(tls: TlsFiles | undefined): number | undefined {
   return tls && Date.parse(new X509Certificate(tls.cert).validTo) / 1000;
-}
-
-/** A request that was answered, as the metrics count it. */
-export function answeredRequest(request: FastifyRequest, reply: FastifyReply): AnsweredRequest {
-  return {
-    method: request.method,
-    route: request.routeOptions.config.template ?? 'none',
-    status: reply.statusCode,
-    seconds: reply.elapsedTime / 1000,
-    refusal: request.refusal,
-  };
 }
