@@ -14,6 +14,7 @@ export type ErrorCode =
   | 'query-invalid'
   | 'id-invalid'
   | 'not-owner'
+  | 'precondition-failed'
   | 'not-applied'
   | 'key-reused'
   | 'same-connection'

@@ -17,7 +17,7 @@ import type { AuditQuery, AuditRecord } from './audit.ts';
 import type { ChangePage } from './changes.ts';
 import type { ClockReading } from './clock.ts';
 import type { Holder } from './store/holder.ts';
-import type { Beside, Intention, Mutation, Store, StoredState } from './store/store.ts';
+import type { Beside, DocumentWrite, Intention, Mutation, Store, StoredState } from './store/store.ts';
 
 /** What goes wrong around one call: it may leave the call out, and it may lose the answer. */
 export type Fault = <T>(call: () => Promise<T>) => Promise<T>;
@@ -214,8 +214,8 @@ export class FaultyStore implements Store {
     return this.#disk.documents(kind);
   }
 
-  moveExpiries(milliseconds: number, clock: ClockReading): Promise<void> {
-    return (this.full ? isFull : passes)(() => this.#disk.moveExpiries(milliseconds, clock));
+  moveExpiries(milliseconds: number, clock: ClockReading, documents?: readonly DocumentWrite[]): Promise<void> {
+    return (this.full ? isFull : passes)(() => this.#disk.moveExpiries(milliseconds, clock, documents));
   }
 
   holders(): Promise<readonly Holder[]> {

@@ -22,7 +22,7 @@ import {
 import { migrate } from './migrations.ts';
 import { type Row, RuleReader, readSpec, ruleColumns, ruleSelection, specColumns } from './rows.ts';
 import { type Identity, identityOf, readSnapshot, writeSnapshot } from './snapshot-file.ts';
-import type { Beside, Intention, Mutation, Store, StoredState } from './store.ts';
+import type { Beside, DocumentWrite, Intention, Mutation, Store, StoredState } from './store.ts';
 
 /** Rules that are read at once. */
 const pageLength = 10_000;
@@ -194,8 +194,13 @@ export class SqliteStore implements Store {
     }
   }
 
-  async moveExpiries(milliseconds: number, clock: ClockReading): Promise<void> {
+  async moveExpiries(
+    milliseconds: number,
+    clock: ClockReading,
+    documents: readonly DocumentWrite[] = [],
+  ): Promise<void> {
     transaction(this.#db, 'Could not store the new time', () => {
+      this.#keep({ documents });
       if (milliseconds !== 0) {
         this.#prepare('UPDATE rules SET expires_at = expires_at + ? WHERE expires_at IS NOT NULL').run(milliseconds);
       }
