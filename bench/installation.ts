@@ -75,6 +75,7 @@ export class Installation {
       `auth.password = ${credentials.password}`,
       'whitelist.file = white.list',
       `state.dir = ${stateDir}`,
+      'socket.path = off',
       ...lines,
       '',
     ].join('\n');

@@ -15,7 +15,8 @@ export function whoAsks(
   request: FastifyRequest,
 ): Pick<AuditEntry, 'at' | 'principal' | 'address' | 'door' | 'requestId'> {
   const { principal, door, id } = request;
-  const address = door === 'socket' ? '' : formatAddress(clientAddress(request));
+  const client = door === 'socket' ? undefined : clientAddress(request);
+  const address = client === undefined ? '' : formatAddress(client);
   return { at: Date.now(), principal: principal.name, address, door, requestId: String(id) };
 }
 

@@ -48,6 +48,8 @@ export async function sendError(
   reply.request.refusal = code;
   reply.code(status);
   if (isV1(reply.request.url)) {
+    // Nothing that is answered so lasts long (RFC 9110, section 10.2.3).
+    if (status === 503 && !reply.hasHeader('retry-after')) reply.header('retry-after', '1');
     const details = problemDetails(reply.request, code, message, errors);
     // As bytes: to a text the framework adds a charset, which JSON doesn't have.
     await reply.type('application/problem+json').send(Buffer.from(JSON.stringify(details)));

@@ -7,6 +7,7 @@ import {
   type Denial,
   type Identity,
   identify,
+  insufficientScope,
   parseBearer,
   slowDown,
 } from './access/authentication.ts';
@@ -33,6 +34,9 @@ export interface LocalPolicy {
   readonly credentials: Credentials | undefined;
 }
 
+/** For a client that has hung up. */
+const unknownAddress = 'Your address is not known';
+
 /** The outward server is for whitelisted clients that show a certificate, have a token, or know the password. */
 export function guardOutward(
   server: FastifyInstance,
@@ -40,12 +44,16 @@ export function guardOutward(
   accounts: Accounts,
   onRefusal: OnRefusal,
 ): void {
+  challengeForbidden(server);
   server.addHook('onRequest', async (request, reply) => {
     request.door = 'outward';
     const { whitelist, credentials, roles } = policy();
     const client = clientAddress(request);
+    if (client === undefined) return sendError(reply, 'not-whitelisted', unknownAddress);
     if (!whitelist.covers(client)) {
       onRefusal(formatAddress(client), 'not in the whitelist');
+      // The kernel lets nobody else come this far, unless it has no guard. Then who tries to log in is a stranger.
+      if (request.headers.authorization !== undefined) accounts.logins.strayed(client);
       return sendError(reply, 'not-whitelisted', 'Your address is not in the whitelist');
     }
     const foreign = crossSite(request.headers, [`https://${(request.headers.host ?? '').toLowerCase()}`]);
@@ -73,15 +81,17 @@ export function guardLocal(
   accounts: Accounts,
   onRefusal: OnRefusal,
 ): void {
+  challengeForbidden(server);
   server.addHook('onRequest', async (request, reply) => {
     request.door = 'local';
     const { port, credentials } = policy();
+    const client = clientAddress(request);
+    if (client === undefined) return sendError(reply, 'not-whitelisted', unknownAddress);
     const foreign = foreignness(request.headers, port);
     if (foreign !== undefined) {
-      onRefusal(formatAddress(clientAddress(request)), foreign);
+      onRefusal(formatAddress(client), foreign);
       return sendError(reply, 'cross-site', foreign);
     }
-    const client = clientAddress(request);
     const known = credentials === undefined ? admin('local', 'local') : undefined;
     const identity = await identify(request, client, accounts, credentials, known);
     await admit(request, reply, identity, accounts, (reason) => onRefusal(formatAddress(client), reason));
@@ -90,12 +100,22 @@ export function guardLocal(
 
 /** The unix socket is for whoever its permissions let in. A token that is sent along narrows what may be done. */
 export function guardSocket(server: FastifyInstance, accounts: Accounts, onRefusal: OnRefusal): void {
+  challengeForbidden(server);
   server.addHook('onRequest', async (request, reply) => {
     request.door = 'socket';
     const bearer = parseBearer(request.headers.authorization);
     const identity =
       bearer === undefined ? { principal: admin('socket', 'socket') } : byToken(accounts.tokens, bearer, undefined);
     await admit(request, reply, identity, accounts, (reason) => onRefusal('socket', reason));
+  });
+}
+
+/** Tells who asks with a token that another one might do (RFC 6750, section 3.1). */
+function challengeForbidden(server: FastifyInstance): void {
+  server.addHook('onSend', (request, reply, _payload, done) => {
+    if (reply.statusCode === 403 && request.principal.kind === 'token')
+      reply.header('www-authenticate', insufficientScope);
+    done();
   });
 }
 

@@ -4,6 +4,8 @@ import { request as httpsRequest } from 'node:https';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { ConnectionOptions } from 'node:tls';
+import type { FastifyInstance } from 'fastify';
 import { MemoryBackend } from '../backends/memory.ts';
 import { generate } from '../certs/generation.ts';
 import { parseSubjectNames } from '../certs/subject.ts';
@@ -15,6 +17,7 @@ import { MemoryStore } from '../engine/store/memory.ts';
 import { Buckets } from './access/buckets.ts';
 import { parseRoles } from './access/certificates.ts';
 import { type LoginPolicy, Logins } from './access/logins.ts';
+import type { Principal } from './access/principal.ts';
 import { MemoryTokenStore } from './access/token-store.ts';
 import { Tokens } from './access/tokens.ts';
 import { type CompatOptions, compatRoutes } from './compat/routes.ts';
@@ -39,6 +42,8 @@ export interface Answer {
 export interface Question {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** The certificate that the client shows, and whatever else it wants of TLS. */
+  readonly tls?: ConnectionOptions;
 }
 
 /** Certificate and key of a server on 127.0.0.1, and the authority that a client trusts. */
@@ -51,6 +56,7 @@ export interface OpenServer {
   readonly port: number;
   readonly engine: Engine;
   readonly backend: MemoryBackend;
+  readonly server: FastifyInstance;
   readonly refusals: string[];
   /** The addresses that have failed to log in too often. */
   readonly tooMany: string[];
@@ -72,6 +78,10 @@ interface Settings {
   /** What /v1 serves. */
   routes: readonly Route[];
   condition: Condition;
+  /** What the routes of /v1 wait for. */
+  started: Promise<unknown>;
+  /** Whoever the door lets in is this. */
+  principal: Principal | undefined;
   /** Comes before every answer of the routes of 2014. */
   before: () => Promise<void>;
 }
@@ -113,6 +123,8 @@ export async function openServer(more: Partial<Settings> = {}, tls?: Certificate
     defaultExpire: 0,
     routes,
     condition: { state: 'ready' },
+    principal: undefined,
+    started: Promise.resolve(),
     before: async () => {},
     ...more,
   };
@@ -140,7 +152,10 @@ export async function openServer(more: Partial<Settings> = {}, tls?: Certificate
   });
   if (settings.kind === 'outward') guardOutward(server, outwardPolicy, accounts, onRefusal);
   else guardLocal(server, () => ({ port, credentials: settings.credentials }), accounts, onRefusal);
-  v1Routes(server, settings.routes, servicesOf(settings, engine));
+  server.addHook('onRequest', async (request) => {
+    if (settings.principal !== undefined) request.principal = settings.principal;
+  });
+  v1Routes(server, settings.routes, servicesOf(settings, engine, accounts.tokens));
   compatRoutes(server, async () => {
     await settings.before();
     return optionsOf(settings, engine, port);
@@ -151,6 +166,7 @@ export async function openServer(more: Partial<Settings> = {}, tls?: Certificate
     port,
     engine,
     backend,
+    server,
     refusals,
     tooMany,
     tokens: accounts.tokens,
@@ -179,14 +195,17 @@ function optionsOf({ nonRestful, defaultExpire, kind }: Settings, engine: Engine
   return { engine, nonRestful, defaultExpire, facts };
 }
 
-function servicesOf(settings: Settings, engine: Engine): Services {
+function servicesOf(settings: Settings, engine: Engine, tokens: Tokens): Services {
   return {
-    started: Promise.resolve(),
+    started: settings.started,
     version: exampleStatus.version,
     engine,
     condition: () => settings.condition,
+    defaultExpire: () => settings.defaultExpire,
     answers: new Answers(),
     connections: new Connections(),
+    tokens,
+    stillMay: (principal) => principal.kind !== 'token' || tokens.stands(principal),
     metrics: async () => '# TYPE rfw_rules gauge\n',
     status: () => ({ ...exampleStatus, rules: engine.size }),
   };
@@ -217,7 +236,7 @@ export function send(
   to: { readonly port: number; readonly authority?: Buffer | undefined },
   method: string,
   path: string,
-  { headers = {}, body }: Question = {},
+  { headers = {}, body, tls }: Question = {},
 ): Promise<Answer> {
   // Node's client frames the body of a DELETE or GET only when it is told how.
   const framed = body === undefined || 'transfer-encoding' in headers;
@@ -229,7 +248,7 @@ export function send(
     const request =
       to.authority === undefined
         ? httpRequest(options)
-        : httpsRequest({ ...options, ca: to.authority, checkServerIdentity });
+        : httpsRequest({ ...options, ca: to.authority, checkServerIdentity, ...tls });
     request.on('error', reject);
     request.on('response', (response) => {
       let text = '';

@@ -1,16 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import { createServer as createHttpServer, type Server as HttpServer, METHODS, type RequestListener } from 'node:http';
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
-import type { Socket } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
-import fastify, { type ConnectionError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { type Address, parseAddress } from '../domain/address.ts';
 import { RfwError, reasonOf } from '../domain/errors.ts';
 import { type Door, nobody, type Principal } from './access/principal.ts';
-import { isV1, longestUrl, RequestError, sendError } from './errors.ts';
+import { limitBodyTime } from './body-time.ts';
+import { answerBrokenRequest } from './broken.ts';
+import { isV1, RequestError, sendError } from './errors.ts';
 import { codeOfStatus } from './problem.ts';
 
 declare module 'fastify' {
+  interface FastifyInstance {
+    /** Aborted when the server begins to close: answers that would go on for ever end then. */
+    readonly ending: AbortSignal;
+  }
   interface FastifyContextConfig {
     /** What all requests to a route have in common, for the metrics: its path with names in the place of values. */
     template?: string;
@@ -20,6 +25,8 @@ declare module 'fastify' {
     principal: Principal;
     /** Which door that was. Set by the door, before anything else. */
     door: Door;
+    /** What was thrown that isn't the fault of the client, for the log. */
+    failure: unknown;
   }
 }
 
@@ -42,7 +49,7 @@ const limits = {
   headers: 32_768,
   body: 65_536,
   headersTimeout: 10_000,
-  requestTimeout: 20_000,
+  bodyTimes: { whole: 20_000, pause: 20_000 },
   handshakeTimeout: 10_000,
   keepAliveTimeout: 30_000,
   connections: 20_000,
@@ -70,13 +77,18 @@ export function makeServer(tls: TlsFiles | undefined): FastifyInstance {
   }
   server.decorateRequest('principal');
   server.decorateRequest('door');
+  const ending = new AbortController();
+  endings.set(server, ending);
+  server.decorate('ending', ending.signal);
   server.decorateRequest('refusal');
+  server.decorateRequest('failure');
   server.addHook('onRequest', async (request) => {
     request.principal = nobody;
   });
   server.addHook('onRequest', async (request, reply) => {
     if (isV1(request.url)) reply.headers(securityHeaders).header('x-request-id', request.id);
   });
+  limitBodyTime(server, limits.bodyTimes);
   keepCount(server);
   server.addHook('onRequest', async (_request, reply) => {
     if (!closing.has(server)) return;
@@ -126,6 +138,7 @@ async function answerFailure(reply: FastifyReply, error: unknown): Promise<void>
   }
   const code = error instanceof Error && 'statusCode' in error ? codeOfStatus(Number(error.statusCode)) : undefined;
   if (code !== undefined) return sendError(reply, code, reasonOf(error));
+  reply.request.failure = error;
   await sendError(reply, 'internal', 'Internal error, see the log of rfw');
 }
 
@@ -133,7 +146,8 @@ function listener(tls: TlsFiles | undefined, handler: RequestListener): HttpServ
   const options = {
     maxHeaderSize: limits.headers,
     headersTimeout: limits.headersTimeout,
-    requestTimeout: limits.requestTimeout,
+    // `limitBodyTime` is there for the rest: what is enough for one rule isn't for a million.
+    requestTimeout: 0,
     keepAliveTimeout: limits.keepAliveTimeout,
     connectionsCheckingInterval: limits.interval,
   };
@@ -154,33 +168,20 @@ function listener(tls: TlsFiles | undefined, handler: RequestListener): HttpServ
   return server;
 }
 
-/** Answers what isn't even HTTP, or too much of it, and hangs up. */
-function answerBrokenRequest(error: ConnectionError, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const status = brokenStatus(error);
-  const body = `ERROR: ${status.slice(4)}\r\n`;
-  socket.end(
-    `HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
-  );
-}
+/** The addresses of clients: a socket that was closed doesn't know it any more, and the audit log still wants it. */
+const addresses = new WeakMap<Socket, Address>();
 
-function brokenStatus(error: ConnectionError): string {
-  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') return '408 Request Timeout';
-  if (error.code !== 'HPE_HEADER_OVERFLOW') return '400 Bad Request';
-  const packet: unknown = error.rawPacket;
-  const text = Buffer.isBuffer(packet) ? packet.toString('latin1') : '';
-  // Only the packet in which the limit was reached is known: it has the path when it begins with a method.
-  const line = /^[A-Z-]+ [^\r\n]*/.exec(text)?.[0] ?? '';
-  return line.length > longestUrl ? '414 URI Too Long' : '431 Request Header Fields Too Large';
-}
-
-/** The address of the client that a request came from. */
-export function clientAddress(request: FastifyRequest): Address {
+/**
+ * The address of the client that a request came from; undefined over a unix socket, and where it had hung up before its door
+ * asked.
+ */
+export function clientAddress({ raw: { socket } }: FastifyRequest): Address | undefined {
+  const known = addresses.get(socket);
+  if (known !== undefined || socket.remoteAddress === undefined) return known;
   // A link-local address carries its zone, which is no part of the address.
-  return parseAddress((request.raw.socket.remoteAddress ?? '').replace(/%.*/, ''));
+  const address = parseAddress(socket.remoteAddress.replace(/%.*/, ''));
+  addresses.set(socket, address);
+  return address;
 }
 
 /**
@@ -202,9 +203,13 @@ function keepCount(server: FastifyInstance): void {
   server.addHook('onResponse', async (request) => void requests.delete(request));
 }
 
+/** Ends the answers of each server that would go on for ever. */
+const endings = new WeakMap<FastifyInstance, AbortController>();
+
 /** Stops accepting, finishes what was accepted, and cuts off clients that take too long. */
 export async function closeServer(server: FastifyInstance): Promise<void> {
   closing.add(server);
+  endings.get(server)?.abort();
   const began = performance.now();
   const watch = setInterval(() => {
     const waited = performance.now() - began;

@@ -2,9 +2,10 @@ import type { Logger } from 'pino';
 import type { Accounts } from '../api/access/authentication.ts';
 import { Buckets } from '../api/access/buckets.ts';
 import { Logins } from '../api/access/logins.ts';
-import { MemoryTokenStore } from '../api/access/token-store.ts';
+import { StoredTokens } from '../api/access/token-store.ts';
 import { Tokens } from '../api/access/tokens.ts';
 import type { Engine } from '../engine/engine.ts';
+import type { Store } from '../engine/store/store.ts';
 import { lockOut } from './lockout.ts';
 import type { Settings } from './settings.ts';
 
@@ -12,9 +13,14 @@ import type { Settings } from './settings.ts';
 const delays = { firstDelay: 250, longestDelay: 8000 } as const;
 
 /** What the doors share to tell who asks. @param settings those in force */
-export async function makeAccounts(settings: () => Settings, engine: Promise<Engine>, log: Logger): Promise<Accounts> {
+export async function makeAccounts(
+  settings: () => Settings,
+  store: Store,
+  engine: Promise<Engine>,
+  log: Logger,
+): Promise<Accounts> {
   return {
-    tokens: await Tokens.load(new MemoryTokenStore(), Date.now, (message) => log.warn(message)),
+    tokens: await Tokens.load(new StoredTokens(store, engine), Date.now, (message) => log.warn(message)),
     buckets: new Buckets(),
     logins: new Logins(
       () => {

@@ -1,4 +1,3 @@
-import type { FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { Accounts } from '../api/access/authentication.ts';
 import { reasonOf } from '../domain/errors.ts';
@@ -17,7 +16,8 @@ import { Doors } from './doors.ts';
 import { logEmptied, logEvent } from './events.ts';
 import { flushRunning } from './flush.ts';
 import { Holders } from './holders.ts';
-import { answeredRequest, DaemonServices } from './services.ts';
+import { answeredRequest, logRequest } from './requests.ts';
+import { DaemonServices } from './services.ts';
 import { loadSettings, protectionOf, type Settings } from './settings.ts';
 import { openStore, stateFolder } from './state.ts';
 
@@ -80,7 +80,7 @@ export class Daemon {
     const held = { settings };
     const ready = new Deferred<Engine>();
     const recorded = new Deferred<Holders>();
-    const accounts = await makeAccounts(() => held.settings, ready.promise, log).catch(async (error) => {
+    const accounts = await makeAccounts(() => held.settings, store, ready.promise, log).catch(async (error) => {
       chosen.backend.close();
       await store.close();
       throw error;
@@ -88,12 +88,15 @@ export class Daemon {
     const services: DaemonServices = new DaemonServices({
       engine: ready.promise,
       chosen,
+      tokens: accounts.tokens,
       urls: () => doors.urls,
       tls: () => held.settings.tls,
+      defaultExpire: () => held.settings.config.defaultExpire,
     });
     const { figures } = services;
     const doors = new Doors({
       settings: () => held.settings,
+      whitelist: () => services.whitelist ?? held.settings.whitelist,
       services,
       backend: chosen.capabilities.summary,
       accounts,
@@ -222,18 +225,4 @@ async function openControl(
     log.warn(`rfw --flush can't ask this daemon, which has to be stopped for it: ${reasonOf(error)}`);
     return undefined;
   }
-}
-
-function logRequest(log: Logger, request: FastifyRequest, status: number): void {
-  log.debug(
-    {
-      id: request.id,
-      client: request.ip,
-      principal: request.principal.name,
-      method: request.method,
-      url: request.url,
-      status,
-    },
-    'Request',
-  );
 }

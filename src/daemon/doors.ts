@@ -17,6 +17,7 @@ import { v1Routes } from '../api/v1/plugin.ts';
 import { routes } from '../api/v1/routes.ts';
 import type { Services } from '../api/v1/services.ts';
 import { RfwError, reasonOf } from '../domain/errors.ts';
+import type { Whitelist } from '../domain/whitelist.ts';
 import { isInTheWay, keyOf, type Place, placesOf, schemeOf, urlOf } from './places.ts';
 import type { Settings } from './settings.ts';
 import { listenAt, type OpenSocket } from './unix-socket.ts';
@@ -25,6 +26,8 @@ import { version } from './version.ts';
 export interface DoorsOptions {
   /** The settings in force. */
   readonly settings: () => Settings;
+  /** The whitelist in force. */
+  readonly whitelist: () => Whitelist;
   /** What stands behind the routes; most of them wait until it has started. */
   readonly services: Services;
   /** The backend, for people. */
@@ -123,21 +126,22 @@ export class Doors {
       this.#open.set(keyOf(place), { place, server, socket: await listen(server, place) });
     } catch (error) {
       await server.close();
-      const message = `Could not listen on ${urlOf(place)}: ${reasonOf(error)}`;
-      if (!place.optional) throw new RfwError('config-invalid', message, { cause: error });
-      if (place.kind === 'socket') this.#options.onShortcoming(`${message}. socket.path sets another path, or off`);
-      else if (!isMissingAddress(error)) throw new RfwError('config-invalid', message, { cause: error });
+      const hint = place.kind === 'socket' ? '. socket.path sets another path, or off' : '';
+      const message = `Could not listen on ${urlOf(place)}: ${reasonOf(error)}${hint}`;
+      if (!isDispensable(place, error)) throw new RfwError('config-invalid', message, { cause: error });
+      if (place.kind === 'socket') this.#options.onShortcoming(message);
     }
   }
 
   #build(place: Place, settings: Settings, inForce: Promise<unknown>): FastifyInstance {
-    const { settings: current, accounts, onRefusal, onResponse } = this.#options;
+    const { settings: current, whitelist, accounts, onRefusal, onResponse } = this.#options;
     const server = makeServer(place.kind === 'outward' ? settings.tls : undefined);
     server.addHook('onRequest', async (_request, reply) => {
       await inForce.catch((error) => sendError(reply, 'starting', reasonOf(error)));
     });
     server.addHook('onResponse', async (request, reply) => onResponse(request, reply));
-    if (place.kind === 'outward') guardOutward(server, () => outwardPolicy(current()), accounts, onRefusal);
+    if (place.kind === 'outward')
+      guardOutward(server, () => outwardPolicy(current(), whitelist()), accounts, onRefusal);
     else if (place.kind === 'local') guardLocal(server, () => localPolicy(current(), place.port), accounts, onRefusal);
     else guardSocket(server, accounts, onRefusal);
     v1Routes(server, routes, this.#options.services);
@@ -177,7 +181,7 @@ async function listen(server: FastifyInstance, place: Place): Promise<OpenSocket
   return undefined;
 }
 
-function outwardPolicy({ config, whitelist }: Settings): OutwardPolicy {
+function outwardPolicy({ config }: Settings, whitelist: Whitelist): OutwardPolicy {
   if (config.credentials === undefined) throw new Error('The outward server runs without credentials');
   return { whitelist, credentials: config.credentials, roles: config.outward?.certificates?.roles ?? new Map() };
 }
@@ -186,7 +190,8 @@ function localPolicy({ config }: Settings, port: number): LocalPolicy {
   return { port, credentials: config.local?.authentication === true ? config.credentials : undefined };
 }
 
-/** IPv6 may be off, or the loopback interface without its address. */
-function isMissingAddress(error: unknown): boolean {
+/** Whether the daemon does without: IPv6 may be off, the loopback interface without its address, or /run not to be written. */
+function isDispensable(place: Place, error: unknown): boolean {
+  if (!place.optional || place.kind === 'socket') return place.optional;
   return error instanceof Error && 'code' in error && (error.code === 'EADDRNOTAVAIL' || error.code === 'EAFNOSUPPORT');
 }

@@ -11,7 +11,7 @@ const loopback = ['127.0.0.0/8', '::1'].map((text) => rangeOf(parsePrefix(text))
 
 /**
  * Blocks an address that has failed to log in too often. Never loopback, which would cut programs of this host off from each
- * other; never a whitelisted one, which the engine refuses.
+ * other; never one that is whitelisted or that IPv6 needs, which the engine refuses.
  * @param seconds how long
  */
 export async function lockOut(
@@ -34,7 +34,7 @@ export async function lockOut(
   } catch (error) {
     const code = error instanceof RfwError ? error.code : undefined;
     if (code === 'whitelist-conflict') {
-      return log.warn({ client: address }, `${failed} from a whitelisted address: slowed down, not blocked`);
+      return log.warn({ client: address }, `${failed} from a protected address: slowed down, not blocked`);
     }
     if (code === 'not-owner')
       return log.warn({ client: address }, `${failed}: there is a rule that blocks the address`);

@@ -45,6 +45,15 @@ Try
     expect(text).toContain('  curl --cacert client/ca.crt --user alice https://0.0.0.0:7393/list/input\n');
   });
 
+  it('gives what the unix socket needs when there is nothing else', () => {
+    const settings = settingsOf('socket.path = /run/x.sock');
+    const { config } = settings;
+    const report = { urls: ['unix:/run/x.sock'], backend: 'memory', rules: 0 };
+    const text = startReport(report, { ...settings, config: { ...config, local: undefined } });
+    expect(text).toContain('  listens   unix:/run/x.sock\n');
+    expect(text).toContain('  curl --unix-socket /run/x.sock http://localhost/list/input\n');
+  });
+
   it('shows paths that the API takes', () => {
     const text = startReport({ urls, backend: 'memory', rules: 0 }, settingsOf());
     const paths = [...text.matchAll(/:7390(\/[^?'\s]*)/g)].map((match) => match[1] ?? '');

@@ -10,10 +10,14 @@ const example = '203.0.113.7';
 export function startReport({ urls, backend, rules }: DaemonReport, { config }: Settings): string {
   const local = urls.find((url) => url.startsWith('http:'));
   const outward = urls.find((url) => url.startsWith('https:'));
+  const socket = config.socket?.path ?? '';
   const user =
-    local === undefined || config.local?.authentication ? ` --user ${config.credentials?.username ?? ''}` : '';
-  const curl = `curl${local === undefined ? ' --cacert client/ca.crt' : ''}${user}`;
-  const base = local ?? outward ?? '';
+    local !== undefined && !config.local?.authentication ? '' : ` --user ${config.credentials?.username ?? ''}`;
+  const curl =
+    local === undefined && outward === undefined
+      ? `curl --unix-socket ${socket}`
+      : `curl${local === undefined ? ' --cacert client/ca.crt' : ''}${user}`;
+  const base = local ?? outward ?? 'http://localhost';
   return `rfw ${version}
   listens   ${urls.join('  ')}
   backend   ${backend}

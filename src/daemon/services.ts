@@ -1,13 +1,15 @@
 import { X509Certificate } from 'node:crypto';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Principal } from '../api/access/principal.ts';
+import type { Tokens } from '../api/access/tokens.ts';
 import type { TlsFiles } from '../api/server.ts';
 import { Connections } from '../api/v1/connections.ts';
 import { Answers } from '../api/v1/idempotency.ts';
 import type { Status } from '../api/v1/schemas.ts';
 import type { Condition, Services } from '../api/v1/services.ts';
 import { RfwError, reasonOf } from '../domain/errors.ts';
+import type { Whitelist } from '../domain/whitelist.ts';
 import type { Engine } from '../engine/engine.ts';
-import { type AnsweredRequest, Metrics } from '../metrics/metrics.ts';
+import { Metrics } from '../metrics/metrics.ts';
 import type { ChosenBackend } from './backend.ts';
 import { version } from './version.ts';
 
@@ -15,10 +17,13 @@ interface ServicesOptions {
   /** Settles when the start is over. */
   readonly engine: Promise<Engine>;
   readonly chosen: ChosenBackend;
+  readonly tokens: Tokens;
   /** The certificate of the outward server. */
   readonly tls: () => TlsFiles | undefined;
   /** Where the daemon listens. */
   readonly urls: () => readonly string[];
+  /** Seconds that a rule lasts which doesn't say how long. */
+  readonly defaultExpire: () => number;
 }
 
 /** What stands behind the routes of /v1 in a daemon. */
@@ -27,8 +32,10 @@ export class DaemonServices implements Services {
   readonly started: Promise<unknown>;
   /** What is counted and timed. */
   readonly figures: Metrics;
+  readonly defaultExpire: () => number;
   readonly answers = new Answers();
   readonly connections = new Connections();
+  readonly tokens: Tokens;
   readonly #options: ServicesOptions;
   readonly #startedAt = Date.now();
   readonly #since = performance.now();
@@ -36,6 +43,8 @@ export class DaemonServices implements Services {
 
   constructor(options: ServicesOptions) {
     this.#options = options;
+    this.tokens = options.tokens;
+    this.defaultExpire = options.defaultExpire;
     this.figures = new Metrics({
       version,
       backend: options.chosen.backend.name,
@@ -61,10 +70,19 @@ export class DaemonServices implements Services {
     return this.#engine;
   }
 
+  /** The whitelist in force, once the daemon has started. */
+  get whitelist(): Whitelist | undefined {
+    return this.#engine?.whitelisting.all;
+  }
+
   condition(): Condition {
     const reason = this.#engine?.degraded;
     if (reason !== undefined) return { state: 'degraded', reason };
     return { state: this.#engine === undefined ? 'starting' : 'ready' };
+  }
+
+  stillMay(principal: Principal): boolean {
+    return principal.kind !== 'token' || this.tokens.stands(principal);
   }
 
   metrics(): Promise<string> {
@@ -96,15 +114,4 @@ export class DaemonServices implements Services {
 /** When a certificate ends, in seconds since the epoch. */
 function expiryOf(tls: TlsFiles | undefined): number | undefined {
   return tls && Date.parse(new X509Certificate(tls.cert).validTo) / 1000;
-}
-
-/** A request that was answered, as the metrics count it. */
-export function answeredRequest(request: FastifyRequest, reply: FastifyReply): AnsweredRequest {
-  return {
-    method: request.method,
-    route: request.routeOptions.config.template ?? 'none',
-    status: reply.statusCode,
-    seconds: reply.elapsedTime / 1000,
-    refusal: request.refusal,
-  };
 }

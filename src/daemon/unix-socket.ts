@@ -68,12 +68,8 @@ export async function listenAt(server: FastifyInstance, { path, group }: SocketP
 async function makeRoom(path: string): Promise<void> {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) return;
-  if (!found.isSocket()) {
-    throw new RfwError('config-invalid', `${path} is no socket, and stays as it is: choose another socket.path`);
-  }
-  if (await answers(path)) {
-    throw new RfwError('config-invalid', `Another program listens on ${path}: stop it, or choose another socket.path`);
-  }
+  if (!found.isSocket()) throw new RfwError('config-invalid', 'what is there is no socket, and stays as it is');
+  if (await answers(path)) throw new RfwError('config-invalid', 'another program listens on it');
   rmSync(path, { force: true });
 }
 

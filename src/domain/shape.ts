@@ -31,6 +31,13 @@ export function specOf(shape: Shape, prefix: Prefix): RuleSpec {
     : { action, chain, in: shape.in, out: shape.out, source: 'any', destination: prefix };
 }
 
+/** A shape that rules have, and how many. */
+export interface ShapeUse {
+  readonly id: number;
+  readonly shape: Shape;
+  readonly uses: number;
+}
+
 /** Shapes as plain values. */
 export interface ShapesState {
   readonly shapes: readonly (Shape | undefined)[];
@@ -93,9 +100,11 @@ export class Shapes {
     this.#free.push(id);
   }
 
-  /** Every shape that is in use, and how many rules have it. */
-  each(visit: (shape: Shape, uses: number) => void): void {
-    for (const [id, shape] of this.#shapes.entries()) if (shape !== undefined) visit(shape, this.#uses[id] ?? 0);
+  /** The shapes in use, in the order of their numbers. */
+  *inUse(): Generator<ShapeUse> {
+    for (const [id, shape] of this.#shapes.entries()) {
+      if (shape !== undefined) yield { id, shape, uses: this.#uses[id] ?? 0 };
+    }
   }
 
   state(): ShapesState {

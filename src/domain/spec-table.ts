@@ -3,7 +3,7 @@ import { AddressPool, type AddressPoolState } from './address-pool.ts';
 import { enlarged, grownFor } from './column.ts';
 import { hashOfWords, mixed } from './hash.ts';
 import { type RuleSpec, ruleKey } from './rule.ts';
-import { type Shape, Shapes, type ShapesState, specOf, varyingPrefix } from './shape.ts';
+import { type Shape, Shapes, type ShapesState, type ShapeUse, specOf, varyingPrefix } from './shape.ts';
 import { ipv6Words, joinWords, splitWords } from './words.ts';
 
 /** A SpecTable as plain values that the structured clone algorithm and v8.serialize take. */
@@ -77,8 +77,12 @@ export class SpecTable {
   /** The row of a rule; -1 when it isn't there. */
   find(spec: RuleSpec): number {
     const shape = this.#shapes.find(spec);
-    if (shape === none) return none;
-    const slot = this.#slotOf(shape, varyingPrefix(spec));
+    return shape === none ? none : this.findIn(shape, varyingPrefix(spec));
+  }
+
+  /** The row of the rule that has the shape of this number, and this prefix; -1 when it isn't there. */
+  findIn(shape: number, prefix: Prefix): number {
+    const slot = this.#slotOf(shape, prefix);
     return slot < 0 ? none : ((this.#slots[slot] ?? 0) & rowBits) - 1;
   }
 
@@ -150,9 +154,16 @@ export class SpecTable {
     return this.#shapes.at(id);
   }
 
-  /** Every shape that rules have, and how many have it. */
-  eachShape(visit: (shape: Shape, rules: number) => void): void {
-    this.#shapes.each(visit);
+  /** The shapes that rules have. */
+  shapes(): Iterable<ShapeUse> {
+    return this.#shapes.inUse();
+  }
+
+  /** A word of the address that the rule of a row varies by: for IPv4 there is only 0, for IPv6 0 to 3, the first the highest. */
+  word(row: number, index: number): number {
+    const address = this.#addressOf(row);
+    if (this.shape(this.shapeOf(row)).family === 4) return address;
+    return this.#pool.words[ipv6Words * address + index] ?? 0;
   }
 
   /** Closes the gaps that removed rules left, and gives back their memory. @returns for each new row the old one */

@@ -187,7 +187,9 @@ describe('list', () => {
     const host = await Host.running();
     await host.put('10.0.0.1');
     await host.put('10.0.0.2');
-    expect((await everyState(host.engine.list())).map(({ spec: { source }, position }) => [source, position])).toEqual([
+    expect(
+      (await everyState(host.engine.reader.list())).map(({ spec: { source }, position }) => [source, position]),
+    ).toEqual([
       [spec('10.0.0.2').source, 1],
       [spec('10.0.0.1').source, 2],
     ]);

@@ -1,7 +1,7 @@
-import { type Backend, everyState, type Repair, type RuleState, type Total } from '../backends/backend.ts';
+import type { Backend, Repair, Total } from '../backends/backend.ts';
 import { chunksOf } from '../domain/chunks.ts';
 import { asRfwError, RfwError } from '../domain/errors.ts';
-import { type Chain, type Rule, type RuleSpec, ruleKey } from '../domain/rule.ts';
+import { type Rule, type RuleSpec, ruleKey } from '../domain/rule.ts';
 import { Additions } from './additions.ts';
 import type { Clock } from './clock.ts';
 import { Confirmations, type ConfirmRequest } from './confirmations.ts';
@@ -12,9 +12,9 @@ import { ExpiryQueue } from './expiry.ts';
 import { Listing } from './listing.ts';
 import { type Group, type Pending, type Recording, rejectAll, stoppingError } from './pending.ts';
 import type { Flushed } from './plan.ts';
-import { WorkQueue } from './queue.ts';
+import { nextTurn, WorkQueue } from './queue.ts';
+import { Reader } from './reader.ts';
 import type { RuleCount } from './ruleset.ts';
-import { SharedRead } from './shared-read.ts';
 import { Signal } from './signal.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { Store } from './store/store.ts';
@@ -56,7 +56,8 @@ export class Engine {
   readonly #backend: Backend;
   /** What was recorded so far. */
   readonly history: Pick<Store, 'changes' | 'audit' | 'documents'>;
-  readonly #reads: SharedRead<RuleState[]>;
+  /** Answers questions about the rules. */
+  readonly reader: Reader;
   /** Whoever wants to know when changes have been recorded. */
   readonly recorded = new Signal();
   /** Changes that are undone unless they are confirmed. */
@@ -70,7 +71,6 @@ export class Engine {
   private constructor(options: EngineOptions, additions: Additions) {
     this.#backend = options.backend;
     this.history = options.store;
-    this.#reads = new SharedRead(() => everyState(options.backend.read(this.#writer.standing.rules.newestFirst())));
     this.#onEvent = options.onEvent;
     const expiries = new ExpiryQueue();
     this.#writer = new Writer({
@@ -80,6 +80,7 @@ export class Engine {
       onEvent: (event) => this.#tell(event),
       onRecorded: () => this.recorded.tell(),
     });
+    this.reader = new Reader(options.backend, this.#writer.standing);
     this.confirmations = new Confirmations({
       store: options.store,
       clock: options.clock,
@@ -141,6 +142,11 @@ export class Engine {
     return this.#writer.standing.rules.counts();
   }
 
+  /** What rules have met so far, by chain and action. @throws RfwError `kernel-refused`, `kernel-unavailable` */
+  totals(): Promise<readonly Total[]> {
+    return this.#backend.totals();
+  }
+
   /** Why the kernel doesn't hold what it should; undefined when it does. */
   get degraded(): string | undefined {
     return this.#writer.degraded;
@@ -159,24 +165,6 @@ export class Engine {
   /** How often somebody else's changes of rfw's rules were repaired since the start. */
   get drifts(): number {
     return this.#drifts;
-  }
-
-  /**
-   * The rules in the kernel, of one chain or of all, with their counters, some at a time.
-   * @throws RfwError `kernel-refused`, `kernel-unavailable`
-   */
-  async *list(chain?: Chain): AsyncGenerator<readonly RuleState[]> {
-    if (this.#backend.marksItsOwn) {
-      yield* this.#backend.read(this.#writer.standing.rules.newestFirst(chain));
-      return;
-    }
-    const states = await this.#reads.next();
-    yield chain === undefined ? states : states.filter(({ spec }) => spec.chain === chain);
-  }
-
-  /** What rules have met so far, by chain and action. @throws RfwError as `list` */
-  totals(): Promise<readonly Total[]> {
-    return this.#backend.totals();
   }
 
   /**
@@ -328,5 +316,3 @@ export class Engine {
     this.#onEvent(event.kind === 'drift' ? { ...event, count: ++this.#drifts } : event);
   }
 }
-
-const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

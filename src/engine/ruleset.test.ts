@@ -33,6 +33,17 @@ describe('RuleSet', () => {
     expect([...rules.all()]).toEqual([b2, { ...a1, seq: 3 }]);
   });
 
+  it('counts the rules of each action and chain', () => {
+    const accept = rule(4, 'accept output any eth0 any 10.0.0.0/8');
+    const rules = new RuleSet([a1, b2, rule(3, 'drop input eth0 any 2001:db8::1 any'), accept]);
+    const draft = new Draft(rules);
+    draft.remove(b2);
+    rules.commit(draft.mutations());
+    const counts = rules.counts().map(({ chain, action, rules }) => `${chain} ${action} ${rules}`);
+    expect(counts).toHaveLength(9);
+    expect(counts.filter((text) => !text.endsWith(' 0'))).toEqual(['input drop 2', 'output accept 1']);
+  });
+
   it('moves every expiry but leaves permanent rules permanent', () => {
     const rules = new RuleSet([a1, rule(2, '10.0.0.2', 5000)]);
     rules.moveExpiries(-1500);

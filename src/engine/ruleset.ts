@@ -15,6 +15,24 @@ export interface RuleSetState {
   readonly texts: TextsState;
 }
 
+/**
+ * What rules have by rows: for whoever looks for some among a million, without a look at each as an object. Rows ascend with the
+ * place in the order. They hold until the rule set changes.
+ */
+export interface RuleColumns {
+  readonly specs: Pick<
+    SpecTable,
+    'rows' | 'size' | 'has' | 'spec' | 'shapeOf' | 'shape' | 'shapes' | 'findIn' | 'word'
+  >;
+  readonly seqs: Pick<Column<Float64Array>, 'get'>;
+  /** Infinity for a rule that never ends. */
+  readonly expiries: Pick<Column<Float64Array>, 'get'>;
+  /** By the numbers of `texts`. */
+  readonly origins: Pick<Column<Uint32Array>, 'get'>;
+  readonly comments: Pick<Column<Uint32Array>, 'get'>;
+  readonly texts: Pick<Texts, 'find' | 'at' | 'numbers'>;
+}
+
 /** How many rules of one action stand in one chain. */
 export interface RuleCount {
   readonly chain: Chain;
@@ -79,9 +97,10 @@ export class RuleSet {
   /** How many rules each action has in each chain. */
   counts(): readonly RuleCount[] {
     const counts = new Map<string, number>();
-    this.#specs.eachShape(({ chain, action }, rules) => {
-      counts.set(`${chain} ${action}`, (counts.get(`${chain} ${action}`) ?? 0) + rules);
-    });
+    for (const { shape, uses } of this.#specs.shapes()) {
+      const kind = `${shape.chain} ${shape.action}`;
+      counts.set(kind, (counts.get(kind) ?? 0) + uses);
+    }
     return chains.flatMap((chain) =>
       actions.map((action) => ({ chain, action, rules: counts.get(`${chain} ${action}`) ?? 0 })),
     );
@@ -89,13 +108,25 @@ export class RuleSet {
 
   get(spec: RuleSpec): Rule | undefined {
     const row = this.#specs.find(spec);
-    return row < 0 ? undefined : this.#rule(row);
+    return row < 0 ? undefined : this.rule(row);
   }
 
   /** The rule with this place in the order. */
   at(seq: number): Rule | undefined {
-    const row = this.#firstRow(seq);
-    return this.#specs.has(row) && this.#seqs.get(row) === seq ? this.#rule(row) : undefined;
+    const row = this.rowFrom(seq);
+    return this.#specs.has(row) && this.#seqs.get(row) === seq ? this.rule(row) : undefined;
+  }
+
+  /** The rules by rows. */
+  get columns(): RuleColumns {
+    return {
+      specs: this.#specs,
+      seqs: this.#seqs,
+      expiries: this.#expiries,
+      origins: this.#origins,
+      comments: this.#comments,
+      texts: this.#texts,
+    };
   }
 
   /** Oldest first. Can be gone through several times, while nothing changes. */
@@ -166,7 +197,8 @@ export class RuleSet {
     }
   }
 
-  #rule(row: number): Rule {
+  /** The rule of a row that holds one. */
+  rule(row: number): Rule {
     const expiresAt = this.#expiries.get(row);
     const { action, chain, in: into, out, source, destination } = this.#specs.spec(row);
     // Field by field: a spread takes several times as long, a million times.
@@ -186,24 +218,24 @@ export class RuleSet {
   }
 
   *#ascending(): Generator<Rule> {
-    for (let row = this.#specs.next(0); row >= 0; row = this.#specs.next(row + 1)) yield this.#rule(row);
+    for (let row = this.#specs.next(0); row >= 0; row = this.#specs.next(row + 1)) yield this.rule(row);
   }
 
   *#descending(chain: Chain | undefined): Generator<Rule> {
     let below = Number.POSITIVE_INFINITY;
     for (;;) {
       // Looked for anew each time: rows move when the table is closed up.
-      let row = this.#firstRow(below) - 1;
+      let row = this.rowFrom(below) - 1;
       while (row >= 0 && !this.#specs.has(row)) row--;
       if (row < 0) return;
-      const rule = this.#rule(row);
+      const rule = this.rule(row);
       if (chain === undefined || rule.chain === chain) yield rule;
       below = rule.seq;
     }
   }
 
   /** The first row whose rule has this place in the order, or a later one; a removed row keeps its place. */
-  #firstRow(seq: number): number {
+  rowFrom(seq: number): number {
     let low = 0;
     let high = this.#specs.rows;
     while (low < high) {

@@ -29,6 +29,16 @@ export class Texts {
     this.#free.push(number);
   }
 
+  /** The number of a text; -1 when it isn't used. */
+  find(text: string): number {
+    return this.#numbers.get(text) ?? -1;
+  }
+
+  /** All numbers are less than this. */
+  get numbers(): number {
+    return this.#texts.length;
+  }
+
   /** The text of a number that is in use. */
   at(number: number): string {
     return this.#texts[number] ?? '';

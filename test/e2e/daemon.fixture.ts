@@ -63,7 +63,9 @@ export class Daemon {
   configure(lines: readonly string[]): void {
     const common = ['[config]', 'local.server', 'default.expire = 0', 'whitelist.file = white.list'];
     const kernel = [`iptables.path = ${this.#iptables}`, `state.dir = ${this.stateDir}`];
-    writeFileSync(this.configFile, [...common, ...kernel, ...lines, ''].join('\n'));
+    // The namespaces of the tests share /run.
+    const socket = lines.some((line) => line.startsWith('socket.path')) ? [] : ['socket.path = off'];
+    writeFileSync(this.configFile, [...common, ...kernel, ...lines, ...socket, ''].join('\n'));
   }
 
   /** Writes the whitelist. */

@@ -165,7 +165,9 @@ describe('a start', () => {
     const folder = program.fresh('seed');
     mkdirSync(join(folder, 'config'), { recursive: true });
     const shipped = readFileSync(program.path('config/rfw.conf'), 'utf8');
-    const adapted = shipped.replace('state.dir = /var/lib/rfw', `state.dir = ${join(folder, 'state')}`);
+    const adapted = shipped
+      .replace('state.dir = /var/lib/rfw', `state.dir = ${join(folder, 'state')}`)
+      .replace('# socket.path = /run/rfw/rfw.sock', 'socket.path = off');
     writeFileSync(join(folder, 'config/rfw.conf'), adapted);
     writeFileSync(join(folder, 'config/white.list'), '127.0.0.1\n');
     const line = `exec ${program.path('bin/rfw')} -f config/rfw.conf --logfile=rfw.log`;

@@ -128,7 +128,11 @@ describe.each(variants)('iptables-%s', (variant) => {
     await backend.apply(change({ add: rules }));
     await backend.apply(change({ remove: rules.slice(0, 1000) }));
     const left = (await readAll(backend)).map(({ spec }) => ruleKey(spec));
-    expect(left).toEqual(change({ add: rules.slice(1000) }).add.toReversed().map(ruleKey));
+    expect(left).toEqual(
+      change({ add: rules.slice(1000) })
+        .add.toReversed()
+        .map(ruleKey),
+    );
   });
 
   it('counts real packets', async () => {

@@ -102,7 +102,8 @@ describe('the installed package', () => {
     const port = await freePort();
     const text = readFileSync(config, 'utf8')
       .replace('local.server.port = 7390', `local.server.port = ${port}`)
-      .replace('state.dir = /var/lib/rfw', `state.dir = ${at('state')}`);
+      .replace('state.dir = /var/lib/rfw', `state.dir = ${at('state')}`)
+      .replace('# socket.path = /run/rfw/rfw.sock', `socket.path = ${at('run/rfw.sock')}`);
     writeFileSync(config, text);
     const serve = async (): Promise<Program> => {
       const args = ['-f', config, '--backend', 'memory', '--logfile', at('rfw.log')];

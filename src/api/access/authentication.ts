@@ -31,6 +31,9 @@ export type Identity = { readonly principal: Principal } | { readonly denial: De
 /** Basic comes first: clients of 2014 look no further. */
 const schemes = ['Basic realm="private"', 'Bearer realm="private"'] as const;
 
+/** What a token is told that may not do what it asked for. */
+export const insufficientScope = `${schemes[1]}, error="insufficient_scope"`;
+
 const asks: Denial = {
   code: 'unauthenticated',
   message: 'This server asks for a username and a password',

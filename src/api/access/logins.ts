@@ -68,11 +68,14 @@ export class Logins {
    * @param connection when it is closed, nobody waits for the answer any more
    */
   async failed(client: Address, connection: EventEmitter): Promise<void> {
-    const history = this.#note(keyOf(client));
-    const { failures } = this.#policy();
-    if (failures !== undefined && history.failures % failures === 0) this.#onTooMany(client);
+    const history = this.#note(client);
     const delay = this.#delay(history);
     if (delay > 0) await this.#wait(history, delay, connection);
+  }
+
+  /** Notes a failure of somebody whose answer needn't wait, since it tells nothing about what was sent. */
+  strayed(client: Address): void {
+    this.#note(client);
   }
 
   /** Has all who wait answered now. */
@@ -96,12 +99,15 @@ export class Logins {
     });
   }
 
-  #note(key: string): History {
+  #note(client: Address): History {
+    const key = keyOf(client);
     const history = this.#current(key) ?? { failures: 0, since: this.#now(), waiting: 0 };
     history.failures++;
     this.#histories.delete(key);
     this.#histories.set(key, history);
     if (this.#histories.size > most.histories) this.#forgetEldest();
+    const { failures } = this.#policy();
+    if (failures !== undefined && history.failures % failures === 0) this.#onTooMany(client);
     return history;
   }
 

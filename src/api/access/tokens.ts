@@ -1,5 +1,6 @@
 import { type Address, type Prefix, parsePrefix, rangeContains, rangeOf } from '../../domain/address.ts';
 import { RfwError, reasonOf } from '../../domain/errors.ts';
+import type { AuditEntry } from '../../engine/audit.ts';
 import type { Principal } from './principal.ts';
 import { drawToken, formatToken, hashSecret, isSecretOf, parseToken, type TokenRecord } from './token.ts';
 import { checkTokenRequest, type TokenRequest } from './token-request.ts';
@@ -80,13 +81,26 @@ export class Tokens {
     return standing && viewOf(standing.record);
   }
 
+  /** Whether the token of a principal still stands. */
+  stands(principal: Principal): boolean {
+    const now = this.#now();
+    return [...this.#standing.values()].some(
+      (standing) => standing.principal === principal && !standing.revoked && !isOver(standing.record, now),
+    );
+  }
+
   /**
    * Makes a token. It takes the place of one of its name whose time is up.
    * @param createdBy the name of the principal that asks
+   * @param auditOf what the audit log says of it
    * @returns its text, which nobody can find out again, and what is kept of it
    * @throws RfwError `token-invalid`, `token-exists`, or what the store throws
    */
-  create(request: TokenRequest, createdBy: string): Promise<{ readonly token: string; readonly record: TokenView }> {
+  create(
+    request: TokenRequest,
+    createdBy: string,
+    auditOf: (view: TokenView) => readonly AuditEntry[] = () => [],
+  ): Promise<{ readonly token: string; readonly record: TokenView }> {
     return this.#inTurn(async () => {
       const now = this.#now();
       const chosen = checkTokenRequest(request, now);
@@ -101,7 +115,7 @@ export class Tokens {
       const { id, secret } = drawToken();
       const hash = hashSecret(secret);
       const record: TokenRecord = { id, ...chosen, hash, createdAt: now, createdBy, lastUsedAt: null };
-      await this.#store.put(record);
+      await this.#store.put(record, auditOf(viewOf(record)));
       this.#standing.set(id, standingOf(record));
       return { token: formatToken({ id, secret }), record: viewOf(record) };
     });
@@ -112,11 +126,14 @@ export class Tokens {
    * @returns what it was; undefined when there is none of the id
    * @throws what the store throws
    */
-  async revoke(id: string): Promise<TokenView | undefined> {
+  async revoke(
+    id: string,
+    auditOf: (view: TokenView) => readonly AuditEntry[] = () => [],
+  ): Promise<TokenView | undefined> {
     const standing = this.#standing.get(id);
     if (standing === undefined) return undefined;
     standing.revoked = true;
-    await this.#inTurn(() => this.#drop(standing));
+    await this.#inTurn(() => this.#drop(standing, auditOf(viewOf(standing.record))));
     return viewOf(standing.record);
   }
 
@@ -169,8 +186,8 @@ export class Tokens {
     this.#onFailure(`Could not write when a token was used: ${reasonOf(error)}`);
   }
 
-  async #drop(standing: Standing): Promise<void> {
-    await this.#store.delete(standing.record.id);
+  async #drop(standing: Standing, audit: readonly AuditEntry[] = []): Promise<void> {
+    await this.#store.delete(standing.record.id, audit);
     standing.revoked = true;
     this.#standing.delete(standing.record.id);
   }

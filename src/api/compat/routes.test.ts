@@ -9,7 +9,7 @@ beforeAll(async () => {
 afterAll(() => server.close());
 beforeEach(async () => {
   Object.assign(server.settings, { nonRestful: false, defaultExpire: 0 });
-  for (const { spec } of await everyState(server.engine.list())) {
+  for (const { spec } of await everyState(server.engine.reader.list())) {
     await server.engine.submit({ kind: 'delete', spec, origin: 'test' });
   }
 });

@@ -108,7 +108,7 @@ const fewRules = 1000;
 
 /** Answers page by page: a million rules are some 200 MB of text, which never are in memory as a whole. */
 async function list(reply: FastifyReply, { chain }: { chain?: RuleSpec['chain'] }, engine: Engine): Promise<void> {
-  const pages = engine.list(chain);
+  const pages = engine.reader.list(chain);
   const first: RuleState[] = [];
   for (let next = await pages.next(); !next.done; next = await pages.next()) {
     first.push(...next.value);

@@ -117,7 +117,7 @@ function schemaBlock(schema: Node): string {
 
 /** A schema in a few words. */
 function type(schema: Node): string {
-  const { $ref, anyOf, items, enum: values, const: value, type: name } = schema;
+  const { $ref, anyOf, items, enum: values, const: value, type: name, properties } = schema;
   if (typeof $ref === 'string') {
     const target = $ref.slice($ref.lastIndexOf('/') + 1);
     return `<a href="#schema-${text(target)}">${text(target)}</a>`;
@@ -125,6 +125,10 @@ function type(schema: Node): string {
   if (Array.isArray(anyOf)) return anyOf.map((part: Node) => type(part)).join(' or ');
   if (name === 'array' && items !== undefined) return `list of ${type(items as Node)}`;
   if (Array.isArray(values)) return values.map((one) => `<code>${text(one)}</code>`).join(' ');
+  if (properties !== undefined) {
+    const fields = Object.entries(properties as Record<string, Node>);
+    return `{ ${fields.map(([field, part]) => `<code>${text(field)}</code>: ${type(part)}`).join(', ')} }`;
+  }
   if (value !== undefined) return `<code>${text(value)}</code>`;
   return `${text(name ?? 'anything')}${bounds(schema)}`;
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { DocumentWrite, Store } from '../../engine/store/store.ts';
 import { RequestError } from '../errors.ts';
-import type { Answer } from './route.ts';
+import type { Answer } from './answer.ts';
 
 /** An answer that is given again to whoever sends the same request with the same key. */
 interface Kept {

@@ -5,8 +5,9 @@ import type { ConfirmRequest } from '../../engine/confirmations.ts';
 import type { Recording } from '../../engine/pending.ts';
 import type { DocumentWrite } from '../../engine/store/store.ts';
 import { type Effect, refusal, whoAsks } from '../audit.ts';
+import type { Answer } from './answer.ts';
 import { fingerprintOf } from './idempotency.ts';
-import type { Answer, Asked, MutationOptions } from './route.ts';
+import type { Asked, MutationOptions } from './route.ts';
 import type { Services } from './services.ts';
 
 /** A change that a route makes. `R` is what the engine says became of it. */

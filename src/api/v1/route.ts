@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import type { Static, TObject, TSchema } from 'typebox';
 import type { ErrorCode } from '../../domain/errors.ts';
 import type { Principal, Scope } from '../access/principal.ts';
+import type { Answer } from './answer.ts';
 import type { Services } from './services.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -126,13 +127,6 @@ export type AnswerOf<A extends AnswerDefinitions> = {
     readonly headers?: Readonly<Record<string, string>>;
   };
 }[keyof A & number];
-
-/** An answer of any route. */
-export interface Answer {
-  readonly status: number;
-  readonly body: unknown;
-  readonly headers?: Readonly<Record<string, string>>;
-}
 
 /** A route with what it does. */
 export interface Route extends RouteDefinition {

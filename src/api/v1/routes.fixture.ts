@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import { scopes } from '../access/principal.ts';
 import { type Route, route } from './route.ts';
-import { closed, Ttl } from './schemas.ts';
+import { closed, pageOf, pageQuery, Rule, RuleInput, Ttl } from './schemas.ts';
 
 const Echo = closed({
   name: Type.String({ maxLength: 20 }),
@@ -74,6 +74,29 @@ export const echoRoutes: readonly Route[] = [
     for await (const chunk of body.content) bytes += (chunk as Buffer).length;
     return { status: 200, body: `${body.type} ${bytes}` };
   }),
+  route({
+    method: 'POST',
+    path: '/v1/test/rules',
+    operationId: 'echoRule',
+    summary: 'Answers the rule that it is sent',
+    tag: 'Rules',
+    scope: 'public',
+    body: { description: 'A rule', json: RuleInput },
+    answers: { 200: { description: 'The same', schema: RuleInput } },
+  })(async ({ body }) => ({ status: 200, body })),
+  route({
+    method: 'GET',
+    path: '/v1/test/rules',
+    operationId: 'echoPage',
+    summary: 'Answers an empty page',
+    tag: 'Rules',
+    scope: 'public',
+    query: closed(pageQuery),
+    answers: { 200: { description: 'A page', schema: pageOf('TestPage', Rule) } },
+  })(async ({ query: { cursor } }) => ({
+    status: 200,
+    body: cursor === undefined ? { items: [] } : { items: [], next: cursor },
+  })),
   ...scopes.map((scope) =>
     route({
       method: 'GET',

@@ -3,9 +3,14 @@ import { maxInterfaceName } from '../../domain/interface.ts';
 import { actions, chains } from '../../domain/rule.ts';
 
 /** An object that takes these properties and no others. */
-export function closed<P extends Record<string, TSchema>>(properties: P, options: { $id?: string } = {}) {
+export function closed<P extends Record<string, TSchema>>(
+  properties: P,
+  options: { $id?: string; description?: string } = {},
+) {
   return Type.Object(properties, { additionalProperties: false, ...options });
 }
+
+const Count = Type.Integer({ minimum: 0 });
 
 export const Action = Type.Enum([...actions], {
   $id: 'Action',
@@ -26,12 +31,28 @@ export const Prefix = Type.String({
     'An IPv4 or IPv6 address, with a prefix length for a network: 198.51.100.7, 198.51.100.0/24, 2001:db8::/32. Answers have it in its shortest form, with the length',
 });
 
+export const Address = Type.String({
+  $id: 'Address',
+  minLength: 2,
+  maxLength: 45,
+  pattern: '^[0-9A-Fa-f:.]+$',
+  description: 'An IPv4 or IPv6 address: 198.51.100.7, 2001:db8::1',
+});
+
 export const InterfacePattern = Type.String({
   $id: 'InterfacePattern',
   minLength: 1,
   maxLength: maxInterfaceName,
   pattern: '^[A-Za-z0-9_.:@][A-Za-z0-9_.:@-]*\\+?$',
   description: 'any, the name of an interface (eth0), or the beginning of names (ppp+)',
+});
+
+export const InterfaceName = Type.String({
+  $id: 'InterfaceName',
+  minLength: 1,
+  maxLength: maxInterfaceName,
+  pattern: '^[A-Za-z0-9_.:@][A-Za-z0-9_.:@-]*$',
+  description: 'The name of an interface: eth0',
 });
 
 export const Timestamp = Type.String({
@@ -92,6 +113,35 @@ export const RuleInput = closed(
   { $id: 'RuleInput' },
 );
 
+export const RulePatch = closed(
+  { ttl: Type.Optional(Ttl), expiresAt: Type.Optional(Timestamp), comment: Type.Optional(Comment) },
+  { $id: 'RulePatch' },
+);
+
+const Counters = closed({ packets: Count, bytes: Count }, { $id: 'Counters' });
+
+export const CountedRule = closed(
+  {
+    ...Rule.properties,
+    counters: Type.Union([Counters, Type.Null()], {
+      description:
+        'What the rule has met since it came into the kernel; null where that was not asked for, or the kernel can not say',
+    }),
+  },
+  { $id: 'CountedRule' },
+);
+
+export const RuleChange = closed(
+  {
+    status: Type.Enum(['created', 'updated', 'exists', 'deleted'], {
+      description: 'exists: it stands already as it was asked for',
+    }),
+    rule: Rule,
+    before: Type.Optional(Rule),
+  },
+  { $id: 'RuleChange', description: 'What became of a rule; one that was updated, also as it was before' },
+);
+
 const FieldError = closed(
   {
     pointer: Type.Optional(Type.String({ description: 'Where in the body, a JSON pointer (RFC 6901)' })),
@@ -120,6 +170,12 @@ const Cursor = Type.String({
   description: 'Where the next page begins: what an answer gave as next. What is in it may change',
 });
 
+/** A schema without its name, which says more of what it is about. */
+export function described(schema: TSchema, description: string) {
+  const { $id, ...rest } = schema as TSchema & { readonly $id?: string };
+  return Type.Unsafe<string>({ ...rest, description });
+}
+
 /** The query parameters of a route that answers page by page. */
 export const pageQuery = {
   limit: Type.Optional(
@@ -132,8 +188,6 @@ export const pageQuery = {
 export function pageOf<T extends TSchema>(name: string, item: T) {
   return closed({ items: Type.Array(item), next: Type.Optional(Cursor) }, { $id: name });
 }
-
-const Count = Type.Integer({ minimum: 0 });
 
 const Capabilities = closed(
   {

@@ -1,4 +1,6 @@
 import type { Engine } from '../../engine/engine.ts';
+import type { Principal } from '../access/principal.ts';
+import type { Tokens } from '../access/tokens.ts';
 import type { Connections } from './connections.ts';
 import type { Answers } from './idempotency.ts';
 import type { Status } from './schemas.ts';
@@ -18,9 +20,14 @@ export interface Services {
   /** What the routes change and read. Only once the daemon has started. */
   readonly engine: Engine;
   status(): Status;
+  /** Seconds that a rule lasts which doesn't say how long; 0 is for ever. */
+  defaultExpire(): number;
   /** Answers to requests that may be sent again. */
   readonly answers: Answers;
   readonly connections: Connections;
+  readonly tokens: Tokens;
+  /** Whether the principal still is what a door once found: a token may have been taken back since. */
+  stillMay(principal: Principal): boolean;
   /** The metrics in the text format of Prometheus. */
   metrics(): Promise<string>;
 }
