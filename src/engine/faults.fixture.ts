@@ -57,6 +57,8 @@ export const diesAfter: Fault = async (call) => {
 /** A backend whose state can be read as text. */
 export interface Kernel extends Backend {
   dump(): string;
+  /** Met first come first. */
+  readonly lists: readonly EnforcedList[];
 }
 
 /** A backend that fails as it is told. The list of faults is used up, one a call. */
@@ -155,6 +157,10 @@ export class FaultyBackend implements Kernel {
 
   dump(): string {
     return this.#kernel.dump();
+  }
+
+  get lists(): readonly EnforcedList[] {
+    return this.#kernel.lists;
   }
 
   #refuses({ add, remove }: Change): boolean {

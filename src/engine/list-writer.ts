@@ -43,7 +43,7 @@ export class ListWriter {
     if (standing.flushed && next.size > 0) await standing.protect(standing.protection);
     const changes = await this.#enforce(next);
     try {
-      await this.#journal.append([], entry);
+      if (!isNothing(entry)) await this.#journal.append([], entry);
     } catch (error) {
       if (changes) await standing.restore();
       throw error;
@@ -113,6 +113,10 @@ export class ListWriter {
     if (isRefusal(error) && this.#backend.marksItsOwn && (await standing.holds())) return;
     standing.reportDrift(await standing.restore());
   }
+}
+
+function isNothing({ changes = [], documents = [], audit = [] }: Entry): boolean {
+  return changes.length + documents.length + audit.length === 0;
 }
 
 function isSame(a: readonly EnforcedList[], b: readonly EnforcedList[]): boolean {

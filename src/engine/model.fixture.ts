@@ -3,6 +3,7 @@ import { guardKey } from '../domain/guard.ts';
 import { type RuleKey, ruleKey } from '../domain/rule.ts';
 import type { Protection } from './decide.ts';
 import { protection } from './engine.fixture.ts';
+import { ListModel } from './list-model.fixture.ts';
 import { spec } from './rules.fixture.ts';
 
 /** The rules that the model knows: of every chain, overlapping, some of them in conflict with some whitelist. */
@@ -40,6 +41,7 @@ export class Model {
   list: Standing[] = [];
   protection = protections[0] as Protection;
   readonly refused = new Set<number>();
+  readonly lists = new ListModel();
 
   /** What an op is answered when nothing goes wrong; the model follows it. */
   take(op: Op): string {
@@ -89,10 +91,12 @@ export class Model {
   }
 
   expire(): void {
+    this.lists.expire();
     this.list = this.list.filter(({ expiresAt }) => expiresAt === null || expiresAt > Date.now());
   }
 
   moveExpiries(milliseconds: number): void {
+    this.lists.moveExpiries(milliseconds);
     for (const standing of this.list) if (standing.expiresAt !== null) standing.expiresAt += milliseconds;
   }
 
