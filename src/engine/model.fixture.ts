@@ -61,7 +61,7 @@ export class Model {
     return status;
   }
 
-  /** What the ops of one batch are answered when the kernel refuses some rules: together, or else each alone. */
+  /** What the ops of one batch are answered when the kernel refuses some rules: together, or else in halves. */
   takeBatch(ops: readonly Op[]): string[] {
     const before = this.save();
     const answers = ops.map((op) => this.take(op));
@@ -69,7 +69,8 @@ export class Model {
     for (const standing of this.list) standing.fresh = false;
     if (!bad) return answers;
     this.restore(before);
-    if (ops.length > 1) return ops.flatMap((op) => this.takeBatch([op]));
+    const middle = ops.length >> 1;
+    if (middle > 0) return [...this.takeBatch(ops.slice(0, middle)), ...this.takeBatch(ops.slice(middle))];
     return ['kernel-refused'];
   }
 
