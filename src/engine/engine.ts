@@ -12,7 +12,7 @@ import { ExpiryQueue } from './expiry.ts';
 import { Listing } from './listing.ts';
 import { type Group, type Pending, type Recording, rejectAll, stoppingError } from './pending.ts';
 import type { Flushed } from './plan.ts';
-import { nextTurn, WorkQueue } from './queue.ts';
+import { WorkQueue } from './queue.ts';
 import { Reader } from './reader.ts';
 import type { RuleCount } from './ruleset.ts';
 import { Signal } from './signal.ts';
@@ -316,3 +316,5 @@ export class Engine {
     this.#onEvent(event.kind === 'drift' ? { ...event, count: ++this.#drifts } : event);
   }
 }
+
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

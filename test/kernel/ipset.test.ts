@@ -114,6 +114,13 @@ describe('reading', () => {
     });
   });
 
+  it('nothing from a subsystem that the kernel has not, as on one without ipset: EINVAL', () => {
+    const nobody = 13; // NFNL_SUBSYS_COUNT: past the last.
+    const request = ipsets.askProtocol();
+    const refusal = refusalOf(() => connection.request({ ...request, type: (nobody << 8) | (request.type & 0xff) }));
+    expect(refusal.code).toBe('EINVAL');
+  });
+
   it('headers: how many entries, and whether anything refers to the set', async () => {
     create('a', { timeout: 600, maxElements: 70_000 });
     create('b', { addressLength: 16 });

@@ -154,3 +154,35 @@ describe.each(variants)('an iptables-%s that knows no sets', (variant) => {
     backend.close();
   });
 });
+
+describe.each(variants)('an iptables-%s without ip6tables', (variant) => {
+  let folder = '';
+
+  beforeEach(() => {
+    clear();
+    destroySets();
+    folder = mkdtempSync(join(tmpdir(), 'rfw-no-ip6-'));
+  });
+
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  it('refuses IPv6 addresses, and brings back what it can have of those that are stored', async () => {
+    const path = plainPrograms(folder, variant, { 'ip6tables-save': 'exit 1', 'ip6tables-restore': 'exit 1' });
+    const backend = await probed(variant, path);
+    const four = listFrom('spam drop input any any', ['10.0.0.0/8']);
+    const both = listFrom('spam drop input any any', ['10.0.0.0/8', '2001:db8::/32']);
+    await backend.setLists([four]);
+    await expect(backend.setLists([both])).rejects.toMatchObject({
+      code: 'unsupported',
+      message: 'This host has no ip6tables that works: take the IPv6 addresses out of the list spam',
+    });
+    expect(setNames()).toEqual([setName(four, 4)]);
+    await backend.replace(desired({ lists: [both] }));
+    expect(show(variant)).toHaveLength(1);
+    expect(setNames()).toEqual([setName(both, 4)]);
+    expect(await backend.intact(desired({ lists: [both] }))).toBe(true);
+    iptables(variant, '-F');
+    destroySets();
+    backend.close();
+  });
+});

@@ -115,6 +115,23 @@ describe('nft lists what we load as what it loads itself', () => {
     );
   });
 
+  it('deletes a counter that no rule counts in any more', () => {
+    connection.transact([
+      nftables.addTable(t),
+      nftables.addCounter(t, 'dropped'),
+      nftables.addCounter(t, 'kept'),
+      nftables.addChain(t, 'c'),
+      nftables.addRule(t, 'c', [line.countIn('dropped')]),
+    ]);
+    expect(refusalOf(() => connection.transact([nftables.deleteCounter(t, 'dropped')]))).toMatchObject({
+      code: 'EBUSY',
+    });
+    same(
+      [nftables.flushChain(t, 'c'), nftables.deleteCounter(t, 'dropped')],
+      'table inet t { counter kept { }; chain c { }; }',
+    );
+  });
+
   it('takes elements that count although their set does not, for which nft has no words', () => {
     const counting = elements(4, [2]);
     counting.add(1, 60_000, true);

@@ -54,21 +54,20 @@ export class FilterTable {
     return { variant: /\(nf_tables\)/.test(this.#version) ? 'nf_tables' : 'legacy', path: this.#tool().path };
   }
 
-  /** @returns why the table of the family, or these lines in it, can't be used; undefined when they can */
-  async lacks(family: Family, lines: readonly string[] = []): Promise<string | undefined> {
-    try {
-      await this.try(family, lines);
-      return undefined;
-    } catch (error) {
-      if (error instanceof RfwError) return error.message;
-      throw error;
-    }
+  /** @returns why the table of the family can't be used; undefined when it can */
+  lacks(family: Family): Promise<string | undefined> {
+    return reasonAgainst(this.try(family));
+  }
+
+  /** @returns why these lines can't be in the table, where it can be used; undefined when they can */
+  refuses(family: Family, lines: readonly string[]): Promise<string | undefined> {
+    return reasonAgainst(rehearse(this.#tool(), family, lines, this.owner));
   }
 
   /** Reads the table and goes through a change without doing it. @throws RfwError when that can't be done */
-  async try(family: Family, lines: readonly string[] = []): Promise<void> {
+  async try(family: Family): Promise<void> {
     await this.lines(family);
-    await rehearse(this.#tool(), family, lines, this.owner);
+    await rehearse(this.#tool(), family, [], this.owner);
   }
 
   async lines(family: Family): Promise<SavedLine[]> {
@@ -163,5 +162,15 @@ export class FilterTable {
   #tool(): Commands {
     if (this.#commands) return this.#commands;
     throw new RfwError('kernel-unavailable', 'iptables has not been probed');
+  }
+}
+
+async function reasonAgainst(attempt: Promise<void>): Promise<string | undefined> {
+  try {
+    await attempt;
+    return undefined;
+  } catch (error) {
+    if (error instanceof RfwError) return error.message;
+    throw error;
   }
 }

@@ -44,13 +44,18 @@ export class Lists {
   }
 
   async #probeLines(families: readonly Family[]): Promise<string | undefined> {
-    for (const family of families) {
-      const lacks = await this.#sets.withEmpty(family, (name) =>
-        this.#table.lacks(family, [`-A INPUT -m set --match-set ${name} src -j DROP`]),
-      );
-      if (lacks !== undefined) return lacks;
+    const tried = families.map((family) =>
+      this.#sets.withEmpty(family, (name) =>
+        this.#table.refuses(family, [`-A INPUT -m set --match-set ${name} src -j DROP`]),
+      ),
+    );
+    try {
+      return (await Promise.all(tried)).find((reason) => reason !== undefined);
+    } catch (error) {
+      // A set can't be made. Rules can be enforced all the same.
+      if (error instanceof RfwError) return error.message;
+      throw error;
     }
-    return undefined;
   }
 
   /** Those of the lists that this host can have: all or none. */

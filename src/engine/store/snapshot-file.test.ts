@@ -53,7 +53,7 @@ describe('a snapshot', () => {
     ['it is rubbish', () => writeFileSync(file, '{}\nrubbish')],
     [
       'it is of another form',
-      () => writeFileSync(file, readFileSync(file, 'latin1').replace('"format":1', '"format":0'), 'latin1'),
+      () => writeFileSync(file, readFileSync(file, 'latin1').replace('"format":2', '"format":0'), 'latin1'),
     ],
   ])('counts for nothing when %s, and is gone', (_, spoil) => {
     writeSnapshot(folder, identityOf(database), 'rfw 1', content);

@@ -4,7 +4,7 @@ import { deserialize, serialize } from 'node:v8';
 import { crc32 } from 'node:zlib';
 
 /** Raised whenever what is in a snapshot changes its form. */
-const format = 1;
+const format = 2;
 
 /** What tells a file from what it was before anybody wrote to it: the system keeps the time of the last change by itself. */
 export type Identity = string;
