@@ -8,7 +8,7 @@ import type { List } from './list.ts';
 import type { DocumentWrite, Store } from './store/store.ts';
 
 /** A list, and what a packet filter is to hold of it. */
-interface Entry {
+export interface StandingList {
   readonly list: List;
   readonly enforced: EnforcedList;
   readonly cut: AddressSet;
@@ -49,11 +49,11 @@ class Counter {
  */
 export class Lists {
   /** Those met first come first. */
-  readonly #entries: readonly Entry[];
+  readonly #entries: readonly StandingList[];
   readonly #whitelist: Whitelist;
   readonly #counter: Counter;
 
-  private constructor(entries: readonly Entry[], whitelist: Whitelist, counter: Counter) {
+  private constructor(entries: readonly StandingList[], whitelist: Whitelist, counter: Counter) {
     this.#entries = entries;
     this.#whitelist = whitelist;
     this.#counter = counter;
@@ -93,6 +93,11 @@ export class Lists {
 
   get size(): number {
     return this.#entries.length;
+  }
+
+  /** All of them, a packet meets the first one first. */
+  get standing(): readonly StandingList[] {
+    return this.#entries;
   }
 
   /** What the packet filter should hold. */
@@ -180,11 +185,11 @@ export class Lists {
     };
   }
 
-  #to(entries: readonly Entry[]): Lists {
+  #to(entries: readonly StandingList[]): Lists {
     return new Lists(entries, this.#whitelist, this.#counter);
   }
 
-  #cut(list: List, whitelist: Whitelist, former: Entry | undefined): Entry {
+  #cut(list: List, whitelist: Whitelist, former: StandingList | undefined): StandingList {
     if (former?.list === list && whitelist === this.#whitelist) return former;
     const { kept, cut } = cutOut(list.addresses, whitelist);
     const next = enforcedOf(list, kept, 0);
@@ -193,7 +198,7 @@ export class Lists {
   }
 }
 
-function byPlace(a: Entry, b: Entry): number {
+function byPlace(a: StandingList, b: StandingList): number {
   return b.list.place - a.list.place;
 }
 
