@@ -12,6 +12,8 @@ export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 export interface StreamDefinition {
   readonly description: string;
   readonly example?: string;
+  /** Bytes; that of the route where it isn't set. */
+  readonly limit?: number;
 }
 
 /** What bodies a route takes. */
@@ -69,6 +71,8 @@ export interface RouteDefinition {
   readonly problems?: readonly ErrorCode[];
   /** It changes something: then it takes dryRun, confirm and Idempotency-Key. */
   readonly mutation?: true;
+  /** The headers by which it depends on how things are, and what each of them does here. */
+  readonly conditions?: Readonly<Partial<Record<'If-Match' | 'If-None-Match', string>>>;
   /** It answers while rfw is still starting; all others wait. */
   readonly early?: true;
 }
