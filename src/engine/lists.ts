@@ -59,7 +59,8 @@ export class Lists {
     this.#counter = counter;
   }
 
-  static readonly none = new Lists([], new Whitelist([]), new Counter(0));
+  // By its own name the class would be looked for before it is there, once compiled.
+  static readonly none = new this([], new Whitelist([]), new Counter(0));
 
   /**
    * @param state what the run before handed over, if the same whitelist cut into the same lists
