@@ -3,7 +3,6 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parsePrefix } from '../../domain/address.ts';
 import type { PortGuard } from '../../domain/guard.ts';
 import type { Rule } from '../../domain/rule.ts';
-import type { RecordedChange } from '../changes.ts';
 import { loaded, rule, spec } from '../rules.fixture.ts';
 import type { Holder } from './holder.ts';
 import type { Intention, Mutation, Store } from './store.ts';
