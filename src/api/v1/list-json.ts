@@ -113,6 +113,14 @@ export const ListChange = closed(
   { $id: 'ListChange', description: 'What became of a list; one that was deleted, as it was' },
 );
 
+/** What became of the list of the documentation. */
+export const exampleChange = {
+  status: 'created' as const,
+  list: exampleList,
+  cut: { entries: 0, first: [] },
+  report: { lines: 1109, entries: 1104, merged: 1, bad: 0, badLines: [] },
+};
+
 /** Properties of a list, of which a change says those that become others. */
 export const listProperties = {
   action: Type.Optional(Action),
