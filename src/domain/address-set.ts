@@ -40,8 +40,11 @@ const headerLength = 1 + 4 * families.length;
  * changes; operations give a new one, in a time that grows with the number of ranges of both.
  */
 export class AddressSet {
-  /** No address. (By its own name the class would be looked for before it is there, once compiled.) */
-  static readonly empty = new this({ 4: noRanges(4), 6: noRanges(6) });
+  /** Without any address. */
+  static get empty(): AddressSet {
+    return new AddressSet({ 4: noRanges(4), 6: noRanges(6) });
+  }
+
   readonly #ranges: ByFamily<AddressRanges>;
   #prefixCounts: ByFamily<number> | undefined;
 

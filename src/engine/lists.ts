@@ -59,8 +59,9 @@ export class Lists {
     this.#counter = counter;
   }
 
-  // By its own name the class would be looked for before it is there, once compiled.
-  static readonly none = new this([], new Whitelist([]), new Counter(0));
+  static get none(): Lists {
+    return new Lists([], new Whitelist([]), new Counter(0));
+  }
 
   /**
    * @param state what the run before handed over, if the same whitelist cut into the same lists
