@@ -14,6 +14,7 @@ import { loadSettings, protectionOf, type Settings } from '../src/daemon/setting
 import { expiryAfter } from '../src/domain/duration.ts';
 import { anyInterface } from '../src/domain/interface.ts';
 import { systemClock } from '../src/engine/clock.ts';
+import type { PutCommand } from '../src/engine/decide.ts';
 import { Engine } from '../src/engine/engine.ts';
 import { MemoryStore } from '../src/engine/store/memory.ts';
 import { SqliteStore } from '../src/engine/store/sqlite.ts';
@@ -82,17 +83,23 @@ function engineRoutes(server: FastifyInstance, engine: Engine): void {
   }));
 }
 
+/** Commands that are made when they are taken. */
+function puts(count: number): { take(most: number): PutCommand[] } {
+  let index = 0;
+  const next = (): PutCommand => {
+    const { action, chain, source } = ruleOf(index++, 0);
+    const spec = { action, chain, in: anyInterface, out: anyInterface, source, destination: 'any' } as const;
+    return { kind: 'put', spec, expire: lifetime / 1000, origin: 'bench' };
+  };
+  return { take: (most) => Array.from({ length: Math.min(most, count - index) }, next) };
+}
+
 async function load(engine: Engine, { load: count }: LoadOrder): Promise<LoadReport> {
   const began = performance.now();
-  await engine.submitAll(
-    (function* () {
-      for (let index = 0; index < count; index++) {
-        const { action, chain, source } = ruleOf(index, 0);
-        const spec = { action, chain, in: anyInterface, out: anyInterface, source, destination: 'any' } as const;
-        yield { kind: 'put', spec, expire: lifetime / 1000, origin: 'bench' } as const;
-      }
-    })(),
-  );
+  const commands = puts(count);
+  for (let some = commands.take(engine.bulk.length); some.length > 0; some = commands.take(engine.bulk.length)) {
+    await engine.bulk.write({ commands: some, atomic: false });
+  }
   return { milliseconds: performance.now() - began, rules: engine.size, memory: memoryOf('self') };
 }
 

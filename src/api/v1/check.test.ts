@@ -104,7 +104,7 @@ describe('GET /v1/check', () => {
     expect(await sentences('ip=203.0.113.200')).toEqual([
       'Packets from 203.0.113.200 to this host are dropped for good by drop~input~any~any~203.0.113.0_24~any (botnet), which token:detector put at ….',
       'Packets from this host to 203.0.113.200 meet no rule and no list of rfw.',
-      'Packets that are forwarded from 203.0.113.200 meet no rule and no list of rfw. Only in by lan they are accepted for good by accept~forward~lan~any~203.0.113.0_24~any, which token:detector put at ….',
+      'Packets that are forwarded from 203.0.113.200 meet no rule and no list of rfw. In by lan they are accepted for good by accept~forward~lan~any~203.0.113.0_24~any, which token:detector put at ….',
       'Packets that are forwarded to 203.0.113.200 meet no rule and no list of rfw.',
     ]);
     expect(await sentences('ip=203.0.113.7&chain=input&in=eth0')).toEqual([

@@ -1,5 +1,5 @@
 import { METHODS } from 'node:http';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { requireScope } from '../access/principal.ts';
 import { longestUrl, RequestError, sendError } from '../errors.ts';
@@ -80,7 +80,8 @@ async function answer(
 ): Promise<void> {
   reply.code(status).headers(headers);
   if (body === undefined) return void (await reply.send());
-  const type = route.answers[status]?.type;
+  const { type: plain, stream } = route.answers[status] ?? {};
+  const type = body instanceof Readable ? (stream?.type ?? plain) : plain;
   reply.type(type ?? 'application/json; charset=utf-8');
   if (type === undefined) return void (await reply.send(JSON.stringify(body)));
   // A stream that nobody is to have isn't begun.
