@@ -153,7 +153,10 @@ export async function openServer(more: Partial<Settings> = {}, tls?: Certificate
   if (settings.kind === 'outward') guardOutward(server, outwardPolicy, accounts, onRefusal);
   else guardLocal(server, () => ({ port, credentials: settings.credentials }), accounts, onRefusal);
   server.addHook('onRequest', async (request) => {
-    if (settings.principal !== undefined) request.principal = settings.principal;
+    const { principal } = settings;
+    if (principal === undefined) return;
+    request.principal = principal;
+    request.principalNow = () => settings.principal ?? principal;
   });
   v1Routes(server, settings.routes, servicesOf(settings, engine, accounts.tokens));
   compatRoutes(server, async () => {
@@ -205,7 +208,6 @@ function servicesOf(settings: Settings, engine: Engine, tokens: Tokens): Service
     answers: new Answers(),
     connections: new Connections(),
     tokens,
-    stillMay: (principal) => principal.kind !== 'token' || tokens.stands(principal),
     metrics: async () => '# TYPE rfw_rules gauge\n',
     status: () => ({ ...exampleStatus, rules: engine.size }),
   };

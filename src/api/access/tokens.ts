@@ -81,14 +81,6 @@ export class Tokens {
     return standing && viewOf(standing.record);
   }
 
-  /** Whether the token of a principal still stands. */
-  stands(principal: Principal): boolean {
-    const now = this.#now();
-    return [...this.#standing.values()].some(
-      (standing) => standing.principal === principal && !standing.revoked && !isOver(standing.record, now),
-    );
-  }
-
   /**
    * Makes a token. It takes the place of one of its name whose time is up.
    * @param createdBy the name of the principal that asks
