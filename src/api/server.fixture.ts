@@ -10,10 +10,11 @@ import { MemoryBackend } from '../backends/memory.ts';
 import { generate } from '../certs/generation.ts';
 import { parseSubjectNames } from '../certs/subject.ts';
 import { formatAddress } from '../domain/address.ts';
-import { parseWhitelist } from '../domain/whitelist.ts';
+import { parseWhitelist, Whitelist } from '../domain/whitelist.ts';
 import { systemClock } from '../engine/clock.ts';
 import { Engine } from '../engine/engine.ts';
 import { MemoryStore } from '../engine/store/memory.ts';
+import type { Store } from '../engine/store/store.ts';
 import { Buckets } from './access/buckets.ts';
 import { parseRoles } from './access/certificates.ts';
 import { type LoginPolicy, Logins } from './access/logins.ts';
@@ -84,6 +85,8 @@ interface Settings {
   principal: Principal | undefined;
   /** Comes before every answer of the routes of 2014. */
   before: () => Promise<void>;
+  /** Of the engine; whoever gives it closes it. */
+  store: Store;
 }
 
 /** The credentials that a test takes where it doesn't care. */
@@ -126,12 +129,18 @@ export async function openServer(more: Partial<Settings> = {}, tls?: Certificate
     principal: undefined,
     started: Promise.resolve(),
     before: async () => {},
+    store: new MemoryStore(),
     ...more,
   };
   const backend = new MemoryBackend();
   const protection = { whitelist: parseWhitelist(settings.whitelist, 'white.list'), guard: null };
-  const store = new MemoryStore();
-  const engine = await Engine.start({ backend, store, clock: systemClock, protection, onEvent: () => {} });
+  const engine = await Engine.start({
+    backend,
+    store: settings.store,
+    clock: systemClock,
+    protection,
+    onEvent: () => {},
+  });
   const server = makeServer(tls);
   const refusals: string[] = [];
   const tooMany: string[] = [];
@@ -146,7 +155,7 @@ export async function openServer(more: Partial<Settings> = {}, tls?: Certificate
   let port = 0;
   const onRefusal = (client: string, reason: string): void => void refusals.push(`${client} ${reason}`);
   const outwardPolicy = () => ({
-    whitelist: parseWhitelist(settings.whitelist, 'white.list'),
+    whitelist: whitelistOf(settings, engine),
     credentials: settings.credentials ?? alice,
     roles: parseRoles(settings.roles),
   });
@@ -180,6 +189,12 @@ export async function openServer(more: Partial<Settings> = {}, tls?: Certificate
       await engine.stop();
     },
   };
+}
+
+/** The entries of the file as it is now, and those that were added. */
+function whitelistOf({ whitelist }: Settings, { whitelisting }: Engine): Whitelist {
+  const file = parseWhitelist(whitelist, 'white.list');
+  return new Whitelist([...file.entries, ...whitelisting.added.map(({ entry }) => entry)]);
 }
 
 function optionsOf({ nonRestful, defaultExpire, kind }: Settings, engine: Engine, port: number): CompatOptions {

@@ -15,17 +15,20 @@ export interface EventStreamOptions {
   readonly stillMay: () => boolean;
   /** Of the client: cut off when it doesn't take the end of the stream. */
   readonly socket: Pick<Socket, 'destroy'>;
+  readonly times?: EventTimes;
 }
 
 /** Milliseconds. */
-export const eventTimes = {
+interface EventTimes {
   /** Of silence, before a comment tells the client, and all between, that the stream still stands. */
-  heartbeat: 15_000,
+  readonly heartbeat: number;
   /** Between two looks at whether whoever listens still may. */
-  look: 1000,
+  readonly look: number;
   /** That a client has for what is left when the stream ends. */
-  farewell: 1000,
-};
+  readonly farewell: number;
+}
+
+const usualTimes: EventTimes = { heartbeat: 15_000, look: 1000, farewell: 1000 };
 
 /** Changes that are read at once: what waits for a client that reads slowly is about as much. */
 const pageLength = 500;
@@ -33,6 +36,7 @@ const pageLength = 500;
 /** The changes since a number as server-sent events, for as long as somebody listens. Nothing is read that nobody takes. */
 export class EventStream extends Readable {
   readonly #options: EventStreamOptions;
+  readonly #times: EventTimes;
   #after: number;
   #begun = false;
   #spokeAt = 0;
@@ -42,6 +46,7 @@ export class EventStream extends Readable {
   constructor(options: EventStreamOptions) {
     super();
     this.#options = options;
+    this.#times = options.times ?? usualTimes;
     this.#after = options.after;
   }
 
@@ -75,7 +80,7 @@ export class EventStream extends Readable {
         this.#after = changes.at(-1)?.number ?? this.#after;
         return changes.map(changeText).join('');
       }
-      if (performance.now() - this.#spokeAt >= eventTimes.heartbeat) return ': still here\n\n';
+      if (performance.now() - this.#spokeAt >= this.#times.heartbeat) return ': still here\n\n';
       await this.#news();
     }
     return null;
@@ -86,7 +91,7 @@ export class EventStream extends Readable {
     const { engine, end, socket } = this.#options;
     const onEnd = (): void => {
       this.#wake();
-      setTimeout(() => socket.destroy(), eventTimes.farewell).unref();
+      setTimeout(() => socket.destroy(), this.#times.farewell).unref();
     };
     const unlisten = engine.recorded.listen(() => this.#wake());
     end.addEventListener('abort', onEnd, { once: true });
@@ -103,7 +108,7 @@ export class EventStream extends Readable {
     if (this.#options.engine.lastChange > this.#after || this.#options.end.aborted || this.destroyed)
       return Promise.resolve();
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, Math.min(eventTimes.look, eventTimes.heartbeat));
+      const timer = setTimeout(resolve, Math.min(this.#times.look, this.#times.heartbeat));
       this.#wake = () => {
         clearTimeout(timer);
         resolve();

@@ -61,6 +61,7 @@ function ask(
   closing: AbortSignal,
 ): Asked {
   const given = query(request.query as Record<string, unknown>);
+  if (!route.mutation) refuseKey(route, request);
   const asked = {
     params: params(request.params as Record<string, unknown>),
     query: given,
@@ -72,6 +73,15 @@ function ask(
   };
   // `route` gives the handler the types that these values were checked against.
   return asked as unknown as Asked;
+}
+
+/** Who sends a key relies on it. @throws RequestError `request-invalid` */
+function refuseKey({ method }: Route, { headers }: FastifyRequest): void {
+  if (method === 'GET' || headers['idempotency-key'] === undefined) return;
+  const message = 'has no meaning here: what is sent twice is done twice';
+  throw new RequestError('request-invalid', `The header Idempotency-Key ${message}`, [
+    { parameter: 'idempotency-key', message },
+  ]);
 }
 
 function bodyOf({ body: definition }: Route, body: ReadBody | undefined): unknown {
