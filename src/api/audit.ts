@@ -55,14 +55,15 @@ export function ruleEffect(result: Result | undefined): Effect | undefined {
   return undefined;
 }
 
-/** What became of many rules: how many had each fate. */
-export function manyEffect(results: readonly Result[]): Effect {
+/** What became of many rules: how many had each fate; undefined where nothing became of any. */
+export function manyEffect(results: readonly Result[]): Effect | undefined {
   const counts: Record<string, number> = {};
   for (const result of results) {
     const name = result instanceof RfwError ? result.code : result.status;
     counts[name] = (counts[name] ?? 0) + 1;
   }
-  return { before: null, after: counts, result: 'done' };
+  const idle = (counts['exists'] ?? 0) + (counts['absent'] ?? 0) === results.length;
+  return idle ? undefined : { before: null, after: counts, result: 'done' };
 }
 
 /** A rule as the audit log keeps it. */
