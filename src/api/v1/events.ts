@@ -112,14 +112,14 @@ export const snapshot = route({
   operationId: 'getSnapshot',
   summary: 'All rules at once, to follow changes from',
   description:
-    'A line of JSON each: first the number of the last change, then the rules, newest first, at last how many there were. Whoever applies the changes since that number to these rules, in their order, has what stands. Where the last line is missing, something went wrong.',
+    'A line of JSON each: first the number of the last change, with the entries that were added to the whitelist, then the rules, newest first, at last how many there were. Whoever applies the changes since that number to these rules, in their order, has what stands. Where the last line is missing, something went wrong.',
   tag: 'Changes',
   scope: 'rules:read',
   answers: {
     200: {
       description: 'The lines',
       type: 'application/x-ndjson',
-      example: `{"change":4711,"at":"2026-01-31T12:00:00.000Z"}\n${JSON.stringify(example.rule)}\n{"rules":1}\n`,
+      example: `{"change":4711,"at":"2026-01-31T12:00:00.000Z","whitelist":["192.0.2.0/24"]}\n${JSON.stringify(example.rule)}\n{"rules":1}\n`,
     },
   },
 })(async (_asked, { engine }) => ({
@@ -152,7 +152,8 @@ function compacted(since: number, oldest: number): RfwError {
 }
 
 async function* snapshotLines(engine: Engine): AsyncGenerator<string> {
-  yield `${JSON.stringify({ change: engine.lastChange, at: timestamp(Date.now()) })}\n`;
+  const whitelist = engine.whitelisting.added.map(({ entry }) => entry.text);
+  yield `${JSON.stringify({ change: engine.lastChange, at: timestamp(Date.now()), whitelist })}\n`;
   let rules = 0;
   for (const page of chunksOf(engine.reader.all(), pageLength)) {
     rules += page.length;
