@@ -19,7 +19,7 @@ import { Buckets } from './access/buckets.ts';
 import { parseRoles } from './access/certificates.ts';
 import { type LoginPolicy, Logins } from './access/logins.ts';
 import type { Principal } from './access/principal.ts';
-import { MemoryTokenStore } from './access/token-store.ts';
+import { StoredTokens } from './access/token-store.ts';
 import { Tokens } from './access/tokens.ts';
 import { type CompatOptions, compatRoutes } from './compat/routes.ts';
 import { type Credentials, parseBasic } from './credentials.ts';
@@ -145,7 +145,7 @@ export async function openServer(more: Partial<Settings> = {}, tls?: Certificate
   const refusals: string[] = [];
   const tooMany: string[] = [];
   const accounts = {
-    tokens: await Tokens.load(new MemoryTokenStore()),
+    tokens: await Tokens.load(new StoredTokens(settings.store, Promise.resolve(engine))),
     buckets: new Buckets(),
     logins: new Logins(
       () => settings.logins,
