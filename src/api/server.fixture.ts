@@ -23,7 +23,7 @@ import { StoredTokens } from './access/token-store.ts';
 import { Tokens } from './access/tokens.ts';
 import { type CompatOptions, compatRoutes } from './compat/routes.ts';
 import { type Credentials, parseBasic } from './credentials.ts';
-import { guardLocal, guardOutward } from './guards.ts';
+import { guardLocal, guardOutward, guardSocket } from './guards.ts';
 import { closeServer, makeServer, type TlsFiles } from './server.ts';
 import { Connections } from './v1/connections.ts';
 import { Answers } from './v1/idempotency.ts';
@@ -69,7 +69,9 @@ export interface OpenServer {
 }
 
 interface Settings {
-  kind: 'local' | 'outward';
+  kind: 'local' | 'outward' | 'socket';
+  /** Where a unix socket listens. */
+  path: string;
   whitelist: string;
   credentials: Credentials | undefined;
   roles: string;
@@ -118,6 +120,7 @@ export async function makeCertificate(): Promise<Certificate> {
 export async function openServer(more: Partial<Settings> = {}, tls?: Certificate): Promise<OpenServer> {
   const settings: Settings = {
     kind: tls === undefined ? 'local' : 'outward',
+    path: '',
     whitelist: '127.0.0.0/8\n192.0.2.0/24',
     credentials: tls === undefined ? undefined : alice,
     roles: 'CN=detector: rules:write',
@@ -160,6 +163,7 @@ export async function openServer(more: Partial<Settings> = {}, tls?: Certificate
     roles: parseRoles(settings.roles),
   });
   if (settings.kind === 'outward') guardOutward(server, outwardPolicy, accounts, onRefusal);
+  else if (settings.kind === 'socket') guardSocket(server, accounts, onRefusal);
   else guardLocal(server, () => ({ port, credentials: settings.credentials }), accounts, onRefusal);
   server.addHook('onRequest', async (request) => {
     const { principal } = settings;
@@ -172,7 +176,7 @@ export async function openServer(more: Partial<Settings> = {}, tls?: Certificate
     await settings.before();
     return optionsOf(settings, engine, port);
   });
-  await server.listen({ host: '127.0.0.1', port: 0 });
+  await server.listen(settings.kind === 'socket' ? { path: settings.path } : { host: '127.0.0.1', port: 0 });
   port = portOf(server.server.address());
   return {
     port,
@@ -244,8 +248,8 @@ const exampleStatus: Status = {
 };
 
 function portOf(address: string | { port: number } | null): number {
-  if (address === null || typeof address === 'string') throw new Error('The server has no port');
-  return address.port;
+  if (address === null) throw new Error('The server does not listen');
+  return typeof address === 'string' ? 0 : address.port;
 }
 
 /** Sends one request over a connection of its own. */
