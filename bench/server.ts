@@ -11,9 +11,12 @@ import { guardOutward } from '../src/api/guards.ts';
 import { closeServer, makeServer } from '../src/api/server.ts';
 import { makeBackend } from '../src/daemon/backend.ts';
 import { loadSettings, protectionOf, type Settings } from '../src/daemon/settings.ts';
+import { chunksOf } from '../src/domain/chunks.ts';
 import { expiryAfter } from '../src/domain/duration.ts';
 import { anyInterface } from '../src/domain/interface.ts';
+import { bulkLength } from '../src/engine/bulk.ts';
 import { systemClock } from '../src/engine/clock.ts';
+import type { PutCommand } from '../src/engine/decide.ts';
 import { Engine } from '../src/engine/engine.ts';
 import { MemoryStore } from '../src/engine/store/memory.ts';
 import { SqliteStore } from '../src/engine/store/sqlite.ts';
@@ -82,17 +85,17 @@ function engineRoutes(server: FastifyInstance, engine: Engine): void {
   }));
 }
 
+function* puts(count: number): Generator<PutCommand> {
+  for (let index = 0; index < count; index++) {
+    const { action, chain, source } = ruleOf(index, 0);
+    const spec = { action, chain, in: anyInterface, out: anyInterface, source, destination: 'any' } as const;
+    yield { kind: 'put', spec, expire: lifetime / 1000, origin: 'bench' };
+  }
+}
+
 async function load(engine: Engine, { load: count }: LoadOrder): Promise<LoadReport> {
   const began = performance.now();
-  await engine.submitAll(
-    (function* () {
-      for (let index = 0; index < count; index++) {
-        const { action, chain, source } = ruleOf(index, 0);
-        const spec = { action, chain, in: anyInterface, out: anyInterface, source, destination: 'any' } as const;
-        yield { kind: 'put', spec, expire: lifetime / 1000, origin: 'bench' } as const;
-      }
-    })(),
-  );
+  for (const commands of chunksOf(puts(count), bulkLength)) await engine.bulk.write({ commands, atomic: false });
   return { milliseconds: performance.now() - began, rules: engine.size, memory: memoryOf('self') };
 }
 

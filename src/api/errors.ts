@@ -18,6 +18,10 @@ export interface FieldError {
   readonly pointer?: string;
   /** Which parameter of the path, the query or the headers it is. */
   readonly parameter?: string;
+  /** Which line of the body it is, from 1. */
+  readonly line?: number;
+  /** What kind of error it is, where that isn't the one of the request. */
+  readonly code?: string;
   readonly message: string;
 }
 
@@ -47,6 +51,7 @@ export async function sendError(
   const { status } = problems[code];
   reply.request.refusal = code;
   reply.code(status);
+  if (code === 'overloaded') reply.header('retry-after', '1');
   if (isV1(reply.request.url)) {
     // Nothing that is answered so lasts long (RFC 9110, section 10.2.3).
     if (status === 503 && !reply.hasHeader('retry-after')) reply.header('retry-after', '1');
@@ -56,6 +61,12 @@ export async function sendError(
   } else {
     await reply.type('text/plain; charset=utf-8').send(`ERROR: ${message}\r\n`);
   }
+}
+
+/** Problem details for an error that comes to light when the status has been sent. */
+export function problemOf(request: FastifyRequest, error: RfwError): Record<string, unknown> {
+  request.refusal = error.code;
+  return problemDetails(request, error.code, error.message, error instanceof RequestError ? error.errors : []);
 }
 
 /** Problem details as RFC 9457 has them, with the code and, for a request that is wrong in itself, where. */

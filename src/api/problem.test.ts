@@ -146,14 +146,20 @@ const failures: Readonly<Record<ErrorCode, Failure>> = {
     const [first] = await engine.write({ commands: [put('1.2.3.4'), put('192.0.2.1')], atomic: true });
     throw first;
   },
+  'batch-refused': () =>
+    ask('POST', '/v1/rules/batch?mode=atomic', {
+      headers: { 'content-type': 'application/x-ndjson' },
+      body: '{"action":"drop","chain":"input","source":"127.0.0.1"}',
+    }),
   'key-reused': async () => {
     const answers = new Answers();
+    const fingerprint = (text: string) => ({ text: () => text, whole: async () => text });
     const make = (keep: (answer: Answer) => unknown) => {
       keep({ status: 200, body: 1 });
       return Promise.resolve({ status: 200, body: 1 });
     };
-    await answers.once('key', 'one', make);
-    return answers.once('key', 'another', make);
+    await answers.once('key', fingerprint('one'), make);
+    return answers.once('key', fingerprint('another'), make);
   },
   compacted: { notHere: 'needs a hundred thousand changes; see v1/events.test.ts' },
   'self-exclusion': { notHere: 'needs a client outside the file; see v1/whitelist.test.ts' },
@@ -180,6 +186,10 @@ const failures: Readonly<Record<ErrorCode, Failure>> = {
   'kernel-unavailable': () => requireNetAdmin('CapEff:\t0000000000000000'),
   'store-failed': writeAfterClose,
   'state-in-use': shareState,
+  overloaded: async () => {
+    const engine = await startEngine();
+    return Promise.all(Array.from({ length: 50_001 }, () => engine.submit(put('1.2.3.4'))));
+  },
   stopping: () => submit('/drop/input/any/1.2.3.4', (engine) => engine.stop()),
   starting: { notHere: 'a daemon that starts; see daemon/services.test.ts' },
   degraded: () => ask('GET', '/v1/health/ready'),

@@ -83,9 +83,16 @@ export function lifelineOf(spec: RuleSpec): WhitelistEntry | undefined {
   return overlapping(lifelines, spec);
 }
 
-function overlapping(entries: readonly WhitelistEntry[], spec: RuleSpec): WhitelistEntry | undefined {
-  const sides = [spec.source, spec.destination].filter((side) => side !== 'any').map(rangeOf);
-  return entries.find((entry) => sides.some((side) => rangesOverlap(entry, side)));
+function overlapping(
+  entries: readonly WhitelistEntry[],
+  { source, destination }: RuleSpec,
+): WhitelistEntry | undefined {
+  return entries.find((entry) => overlapsSide(entry, source) || overlapsSide(entry, destination));
+}
+
+function overlapsSide(entry: WhitelistEntry, side: Prefix | 'any'): boolean {
+  // Most rules are of another family, and nothing has to be made to see that.
+  return side !== 'any' && side.family === entry.family && rangesOverlap(entry, rangeOf(side));
 }
 
 /** Disjoint, ascending ranges with the same addresses. */

@@ -1,5 +1,6 @@
 import type { Change } from '../backends/backend.ts';
-import { type Rule, type RuleKey, type RuleSpec, ruleKey } from '../domain/rule.ts';
+import type { Rule, RuleSpec } from '../domain/rule.ts';
+import { SpecTable } from '../domain/spec-table.ts';
 import type { RuleSet } from './ruleset.ts';
 import type { Mutation } from './store/store.ts';
 
@@ -15,7 +16,10 @@ interface Entry {
 /** What a batch would change, over a rule set that stays as it is. Only the net effect on each tuple counts. */
 export class Draft {
   readonly #base: RuleSet;
-  readonly #entries = new Map<RuleKey, Entry>();
+  /** The tuples that it is about; the entry of each has the number of its row. */
+  readonly #specs = new SpecTable();
+  readonly #entries: Entry[] = [];
+  #last: { readonly spec: RuleSpec; readonly entry: Entry } | undefined;
   /** Brings entries back to how they were at the mark, the last one first. */
   #undo: (() => void)[] | undefined;
 
@@ -54,7 +58,7 @@ export class Draft {
   mutations(): Mutation[] {
     const deletions: Mutation[] = [];
     const settings: Mutation[] = [];
-    for (const { before, after } of this.#entries.values()) {
+    for (const { before, after } of this.#entries) {
       if (before !== undefined && before.seq !== after?.seq) deletions.push({ kind: 'delete', rule: before });
       if (after === undefined) continue;
       if (before?.seq !== after.seq) settings.push({ kind: 'insert', rule: after });
@@ -65,10 +69,14 @@ export class Draft {
 
   /** The same, as a step for the kernel. */
   change(mutations: readonly Mutation[] = this.mutations()): Change {
-    const of = (kind: Mutation['kind']): Rule[] => mutations.flatMap((m) => (m.kind === kind ? [m.rule] : []));
+    const of = (wanted: Mutation['kind']): Rule[] => {
+      const rules: Rule[] = [];
+      for (const { kind, rule } of mutations) if (kind === wanted) rules.push(rule);
+      return rules;
+    };
     const refresh: Rule[] = [];
     const renew: Rule[] = [];
-    for (const { before, after, touched } of this.#entries.values()) {
+    for (const { before, after, touched } of this.#entries) {
       if (!touched || before === undefined || before.seq !== after?.seq) continue;
       (before.expiresAt === after.expiresAt ? refresh : renew).push(after);
     }
@@ -83,14 +91,26 @@ export class Draft {
   }
 
   #entry(spec: RuleSpec): Entry {
-    const key = ruleKey(spec);
-    const known = this.#entries.get(key);
-    if (known !== undefined) return known;
-    const before = this.#base.get(spec);
-    const entry: Entry = { before, after: before, touched: false };
-    this.#entries.set(key, entry);
+    // What was asked for is mostly what is changed next.
+    if (this.#last !== undefined && hasSameParts(this.#last.spec, spec)) return this.#last.entry;
+    const row = this.#specs.tryAdd(spec);
+    const entry = row < 0 ? (this.#entries[this.#specs.find(spec)] as Entry) : this.#enter(row, spec);
+    this.#last = { spec, entry };
     return entry;
   }
+
+  #enter(row: number, spec: RuleSpec): Entry {
+    const before = this.#base.get(spec);
+    const entry: Entry = { before, after: before, touched: false };
+    this.#entries[row] = entry;
+    return entry;
+  }
+}
+
+/** Whether the tuples consist of the very same parts, and so are the same; the same tuple may also consist of others. */
+function hasSameParts(a: RuleSpec, b: RuleSpec): boolean {
+  if (a.source !== b.source || a.destination !== b.destination) return false;
+  return a.action === b.action && a.chain === b.chain && a.in === b.in && a.out === b.out;
 }
 
 function differ(a: Rule, b: Rule): boolean {

@@ -1,8 +1,8 @@
 import type { Backend, Repair, Total } from '../backends/backend.ts';
-import { chunksOf } from '../domain/chunks.ts';
 import { asRfwError, RfwError } from '../domain/errors.ts';
 import { type Rule, type RuleSpec, ruleKey } from '../domain/rule.ts';
 import { Additions } from './additions.ts';
+import { Bulk } from './bulk.ts';
 import type { Clock } from './clock.ts';
 import { Confirmations, type ConfirmRequest } from './confirmations.ts';
 import type { AskedCommand, Protection, Result, RuleOutcome } from './decide.ts';
@@ -17,7 +17,6 @@ import type { RuleCount } from './ruleset.ts';
 import { Signal } from './signal.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { Store } from './store/store.ts';
-import { Tally } from './tally.ts';
 import { Timekeeper } from './timekeeper.ts';
 import type { Undo } from './undo.ts';
 import { Whitelisting } from './whitelisting.ts';
@@ -33,11 +32,11 @@ export interface EngineOptions {
   readonly moving?: boolean;
 }
 
-/** Commands of a bulk that go into the queue at once: about 10 ms for whoever comes meanwhile. */
-const bulkLimit = 500;
-
-/** The most commands in a batch, so that no batch keeps the next callers waiting for long. */
+/** The most commands of several callers in a batch, so that no batch keeps the next ones waiting for long. */
 const batchLimit = 1000;
+
+/** How many commands may wait: some 50 MB, and for whoever comes last a few seconds. */
+const waitingLimit = 50_000;
 
 /** Something to record takes its time too. */
 const weightOf = ({ commands }: Pending): number => Math.max(1, commands.length);
@@ -55,6 +54,8 @@ export class Engine {
   readonly #backend: Backend;
   /** What was recorded so far. */
   readonly history: Pick<Store, 'changes' | 'audit' | 'documents'>;
+  /** The way for groups of thousands. */
+  readonly bulk = new Bulk((group, confirm) => this.#write(group, confirm));
   /** Answers questions about the rules. */
   readonly reader: Reader;
   /** Whoever wants to know when changes have been recorded. */
@@ -148,9 +149,9 @@ export class Engine {
     return this.#writer.lastChange;
   }
 
-  /** How many requests wait. */
+  /** How many changes wait. */
   get waiting(): number {
-    return this.#queue.length;
+    return this.#queue.weight;
   }
 
   /** How often somebody else's changes of rfw's rules were repaired since the start. */
@@ -160,7 +161,8 @@ export class Engine {
 
   /**
    * Puts or deletes a rule. The promise resolves when that is enforced and durable.
-   * @throws RfwError `whitelist-conflict`, `unsupported`, `kernel-refused`, `kernel-unavailable`, `store-failed`, `stopping`
+   * @throws RfwError `whitelist-conflict`, `unsupported`, `kernel-refused`, `kernel-unavailable`, `store-failed`, `stopping`,
+   * `overloaded`
    */
   async submit(command: AskedCommand): Promise<RuleOutcome> {
     const [result] = await this.write({ commands: [command], atomic: true });
@@ -177,6 +179,11 @@ export class Engine {
    * @throws RfwError as `submit`, when kernel or disk refuse; then nothing is done, of an atomic group
    */
   async write(group: Group, confirm?: ConfirmRequest): Promise<readonly Result[]> {
+    this.#requireRoom();
+    return this.#write(group, confirm);
+  }
+
+  async #write(group: Group, confirm?: ConfirmRequest): Promise<readonly Result[]> {
     return this.confirmations.around(confirm, () => {
       const guarded = confirm === undefined ? group : this.confirmations.guarded(group, confirm);
       return new Promise((resolve, reject) => {
@@ -186,33 +193,16 @@ export class Engine {
     });
   }
 
-  /** What would become of commands if they came now. Changes nothing. @throws RfwError `stopping` */
-  preview(group: Group): Promise<readonly Result[]> {
+  /** What would become of commands if they came now. Changes nothing. @throws RfwError `stopping`, `overloaded` */
+  async preview(group: Group): Promise<readonly Result[]> {
+    this.#requireRoom();
     return this.#alone(async () => this.#writer.preview(group));
   }
 
-  /**
-   * Puts and deletes many rules, in their order, some hundred at a time: whoever else asks for something meanwhile waits for
-   * those at most. Those that are refused are counted, and the others go on.
-   * @throws RfwError `stopping`; what was done until then is enforced and durable
-   */
-  async submitAll(commands: Iterable<AskedCommand>): Promise<Tally> {
-    const tally = new Tally();
-    for (const chunk of chunksOf(commands, bulkLimit)) {
-      tally.count(chunk, await this.#writeChunk(chunk));
-      await nextTurn();
-    }
-    return tally;
-  }
-
-  /** What kernel or disk refuse is an answer to each command. @throws RfwError `stopping` */
-  async #writeChunk(commands: readonly AskedCommand[]): Promise<readonly Result[]> {
-    try {
-      return await this.write({ commands, atomic: false });
-    } catch (error) {
-      if (this.#stopping) throw error;
-      return commands.map(() => asRfwError(error));
-    }
+  /** @throws RfwError `overloaded` */
+  #requireRoom(): void {
+    if (this.#queue.weight < waitingLimit) return;
+    throw new RfwError('overloaded', `${waitingLimit} changes wait already: try again in a moment`);
   }
 
   /**
@@ -306,5 +296,3 @@ export class Engine {
     this.#onEvent(event.kind === 'drift' ? { ...event, count: ++this.#drifts } : event);
   }
 }
-
-const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -43,9 +43,8 @@ export type WriterEvent = Exclude<EngineEvent, Drift> | Drift;
 /** Changes of one request that are told of one by one. */
 const fewChanges = 100;
 
-/** What became of commands, to those who listen: what changed nothing is nothing. */
-export function eventsOf(commands: readonly RuleCommand[], results: readonly Result[]): WriterEvent[] {
-  const changes = changesOf(commands, results);
+/** What became of commands, to those who listen. @param changes as `changesOf` gives them */
+export function eventsOf(changes: readonly RuleChange[]): WriterEvent[] {
   if (changes.length <= fewChanges) return changes.map(eventOf);
   const counts = { created: 0, updated: 0, deleted: 0, expired: 0, displaced: 0 };
   for (const { kind } of changes) counts[kind]++;
@@ -57,7 +56,7 @@ function eventOf({ kind, rule, by }: RuleChange): WriterEvent {
   return kind === 'expired' || kind === 'displaced' ? { kind, rule } : { kind, rule, origin: by };
 }
 
-/** The changes that are recorded of commands. */
+/** The changes that are recorded of commands: what changed nothing is nothing. */
 export function changesOf(commands: readonly RuleCommand[], results: readonly Result[]): RuleChange[] {
   const changes: RuleChange[] = [];
   for (const [index, result] of results.entries()) {

@@ -1,5 +1,6 @@
 import { asRfwError, type ErrorCode, RfwError } from '../domain/errors.ts';
 import type { AuditEntry } from './audit.ts';
+import type { RuleChange } from './changes.ts';
 import type { Result, RuleCommand } from './decide.ts';
 import type { DocumentWrite } from './store/store.ts';
 
@@ -33,6 +34,8 @@ export interface Pending extends Group {
 export interface Decided {
   readonly pending: Pending;
   readonly results: readonly Result[];
+  /** What that changes. */
+  readonly changes: readonly RuleChange[];
 }
 
 /** The error of whoever asks for something while the engine stops. */

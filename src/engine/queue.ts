@@ -12,6 +12,7 @@ export class WorkQueue<T> {
   readonly #limit: number;
   readonly #weigh: (item: T) => number;
   #entries: Entry<T>[] = [];
+  #weight = 0;
   #draining: Promise<void> | undefined;
 
   /**
@@ -38,6 +39,11 @@ export class WorkQueue<T> {
     return this.#entries.length;
   }
 
+  /** How much waits: the items by their weight, and each task as one. */
+  get weight(): number {
+    return this.#weight;
+  }
+
   /** Runs a task between two batches. It must not reject. */
   run(task: () => Promise<void>): void {
     this.#enqueue([{ task }]);
@@ -50,7 +56,10 @@ export class WorkQueue<T> {
 
   #enqueue(entries: readonly Entry<T>[]): void {
     if (entries.length === 0) return;
-    for (const entry of entries) this.#entries.push(entry);
+    for (const entry of entries) {
+      this.#entries.push(entry);
+      this.#weight += this.#weightOf(entry);
+    }
     this.#draining ??= this.#drain();
   }
 
@@ -62,6 +71,7 @@ export class WorkQueue<T> {
       const first = this.#entries[0];
       if (first !== undefined && 'task' in first) {
         this.#entries.shift();
+        this.#weight--;
         await first.task();
       } else {
         await this.#work(this.#takeBatch());
@@ -76,11 +86,17 @@ export class WorkQueue<T> {
     let weight = 0;
     for (const entry of this.#entries) {
       if ('task' in entry) break;
-      weight += this.#weigh(entry.item);
-      if (weight > this.#limit && batch.length > 0) break;
+      const more = this.#weigh(entry.item);
+      if (weight + more > this.#limit && batch.length > 0) break;
+      weight += more;
       batch.push(entry.item);
     }
+    this.#weight -= weight;
     this.#entries.splice(0, batch.length);
     return batch;
+  }
+
+  #weightOf(entry: Entry<T>): number {
+    return 'task' in entry ? 1 : this.#weigh(entry.item);
   }
 }

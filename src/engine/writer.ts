@@ -158,7 +158,7 @@ export class Writer {
       const results = decideAll(draft, pending.commands, pending.atomic, circumstances);
       // What has nothing to wait for is answered at once.
       if (pending.record === undefined && results.every(isError)) pending.resolve(results);
-      else decided.push({ pending, results });
+      else decided.push({ pending, results, changes: changesOf(pending.commands, results) });
     }
     return { draft, decided };
   }
@@ -209,10 +209,10 @@ export class Writer {
   }
 
   #answer(decided: readonly Decided[]): void {
-    for (const { pending, results } of decided) {
+    for (const { pending, results, changes } of decided) {
       // First the answer: what is done is done, whatever becomes of those who only listen.
       pending.resolve(results);
-      for (const event of eventsOf(pending.commands, results)) this.#onEvent(event);
+      for (const event of eventsOf(changes)) this.#onEvent(event);
     }
   }
 
@@ -225,7 +225,7 @@ export class Writer {
     const ended = decided.filter(isExpiry);
     const others = decided.filter((one) => !isExpiry(one));
     const draft = new Draft(this.standing.rules);
-    const changes = ended.flatMap(({ pending, results }) => changesOf(pending.commands, results));
+    const changes = ended.flatMap((one) => one.changes);
     for (const { rule } of changes) draft.remove(rule);
     const deletions = draft.mutations();
     this.#journal.owe(deletions, changes);
@@ -267,8 +267,8 @@ function entryOf(decided: readonly Decided[]): Entry {
   const documents: DocumentWrite[] = [];
   const audit: AuditEntry[] = [];
   const changes: RecordedChange[] = [];
-  for (const { pending, results } of decided) {
-    for (const change of changesOf(pending.commands, results)) changes.push(change);
+  for (const { pending, results, changes: some } of decided) {
+    for (const change of some) changes.push(change);
     const recording = pending.record?.(results);
     for (const document of recording?.documents ?? []) documents.push(document);
     for (const entry of recording?.audit ?? []) audit.push(entry);

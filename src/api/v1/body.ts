@@ -23,7 +23,7 @@ export function acceptedTypes({ json, streams }: BodyDefinition): string[] {
 /** How the bodies of a route are read: JSON as a whole, the others as the handler pleases. */
 export function bodyReader(definition: BodyDefinition | undefined): BodyReader {
   if (definition === undefined) return refuseBody;
-  const limit = definition.limit ?? defaultBodyLimit;
+  const plainLimit = definition.limit ?? defaultBodyLimit;
   const accepted = acceptedTypes(definition);
   const check = definition.json === undefined ? undefined : checkOf(definition.json);
   return async (request, payload) => {
@@ -34,6 +34,7 @@ export function bodyReader(definition: BodyDefinition | undefined): BodyReader {
         `${type === '' ? 'The body has no content type' : `The content type ${type} is not taken here`}: send ${accepted.join(' or ')}`,
       );
     }
+    const limit = definition.streams?.[type]?.limit ?? plainLimit;
     if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
     const bytes = limited(payload, limit);
     if (type !== 'application/json' || check === undefined) {

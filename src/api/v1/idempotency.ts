@@ -12,6 +12,14 @@ interface Kept {
   readonly at: number;
 }
 
+/** Tells requests apart. */
+export interface Fingerprint {
+  /** It, once the request has been read to its end. */
+  text(): string;
+  /** Reads the request to its end first. */
+  whole(): Promise<string>;
+}
+
 const kind = 'answer';
 
 /** How long an answer is kept, in milliseconds: a day. */
@@ -44,20 +52,19 @@ export class Answers {
 
   /**
    * Gives the answer to a request with a key: the one that it was given before, or that of `make`, one after the other.
-   * @param fingerprint tells requests apart
    * @param make makes the change; what `keep` gives is to be stored with it
    * @throws RequestError `key-reused` for another request with the same key
    */
   async once(
     id: string,
-    fingerprint: string,
+    fingerprint: Fingerprint,
     make: (keep: (answer: Answer) => DocumentWrite[]) => Promise<Answer>,
   ): Promise<Answer> {
     for (let before = this.#underWay.get(id); before !== undefined; before = this.#underWay.get(id)) {
       await before.catch(() => {});
     }
     const kept = this.#kept.get(id);
-    if (kept !== undefined && kept.at + keepFor > this.#now()) return repeated(kept, fingerprint);
+    if (kept !== undefined && kept.at + keepFor > this.#now()) return repeated(kept, await fingerprint.whole());
     const making = this.#make(id, fingerprint, make);
     this.#underWay.set(id, making);
     try {
@@ -69,13 +76,13 @@ export class Answers {
 
   async #make(
     id: string,
-    fingerprint: string,
+    fingerprint: Fingerprint,
     make: (keep: (answer: Answer) => DocumentWrite[]) => Promise<Answer>,
   ): Promise<Answer> {
     let kept: Kept | undefined;
     let gone: readonly string[] = [];
     const answer = await make((made) => {
-      kept = { fingerprint, answer: made, at: this.#now() };
+      kept = { fingerprint: fingerprint.text(), answer: made, at: this.#now() };
       gone = this.#outdated(id);
       return [...gone.map((old) => ({ kind, id: old, body: null })), { kind, id, body: JSON.stringify(kept) }];
     });

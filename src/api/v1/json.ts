@@ -1,27 +1,33 @@
 import { RequestError } from '../errors.ts';
 
+/** What a JSON text is, for messages. A line is none of several, so only the column tells where something is in it. */
+export type JsonSubject = 'body' | 'line';
+
 /**
  * Reads a JSON text (RFC 8259), which is UTF-8.
  * @throws RequestError `json-malformed` that says where, by line and column, both from 1
  */
-export function parseJson(bytes: Uint8Array): unknown {
-  const text = decode(bytes);
+export function parseJson(bytes: Uint8Array, subject: JsonSubject = 'body'): unknown {
+  const text = decode(bytes, subject);
   try {
     return JSON.parse(text);
   } catch {
     const fault = faultOf(text);
     const before = text.slice(0, fault).split('\n');
-    const place = `line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`;
+    const column = `column ${(before.at(-1)?.length ?? 0) + 1}`;
+    const place = subject === 'line' ? column : `line ${before.length}, ${column}`;
     const found = fault >= text.length ? 'it ends too early' : `${JSON.stringify(text[fault])} can't stand there`;
-    throw new RequestError('json-malformed', `The body is not JSON: ${found}, at ${place}`);
+    throw new RequestError('json-malformed', `The ${subject} is not JSON: ${found}, at ${place}`);
   }
 }
 
-function decode(bytes: Uint8Array): string {
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+function decode(bytes: Uint8Array, subject: JsonSubject): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return utf8.decode(bytes);
   } catch {
-    throw new RequestError('json-malformed', 'The body is not JSON: it is not UTF-8');
+    throw new RequestError('json-malformed', `The ${subject} is not JSON: it is not UTF-8`);
   }
 }
 

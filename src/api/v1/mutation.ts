@@ -6,7 +6,8 @@ import type { Recording } from '../../engine/pending.ts';
 import type { DocumentWrite } from '../../engine/store/store.ts';
 import { type Effect, refusal, whoAsks } from '../audit.ts';
 import type { Answer } from './answer.ts';
-import { fingerprintOf } from './idempotency.ts';
+import { BodyDigest } from './body-digest.ts';
+import { type Fingerprint, fingerprintOf } from './idempotency.ts';
 import type { Asked, MutationOptions } from './route.ts';
 import type { Services } from './services.ts';
 
@@ -16,7 +17,10 @@ export interface Mutation<R, A extends Answer> {
   readonly operation: string;
   /** What it is done to. */
   readonly target: string;
-  /** What the request asks for, as a JSON value; with the path and the query it tells requests apart. */
+  /**
+   * What the request asks for: a JSON value, or the digest of a body that is read to its end while the change is made. With the
+   * path and the query it tells requests apart.
+   */
   readonly body: unknown;
   /** What would become of it. Changes nothing. */
   readonly preview: () => Promise<R>;
@@ -50,9 +54,20 @@ export async function mutate<R, A extends Answer>(
     makeChange(asked, services, mutation, request, keep);
   if (idempotencyKey === undefined) return make(() => []);
   const id = fingerprintOf(asked.principal.name, idempotencyKey);
-  const { method, url } = asked.request;
   // What was kept is what this route has answered before.
-  return services.answers.once(id, fingerprintOf(method, url, mutation.body), make) as Promise<A>;
+  return services.answers.once(id, fingerprint(asked, mutation.body), make) as Promise<A>;
+}
+
+function fingerprint({ request: { method, url } }: Pick<Asked, 'request'>, body: unknown): Fingerprint {
+  const late = body instanceof BodyDigest ? body : undefined;
+  const text = (): string => fingerprintOf(method, url, late?.text ?? body);
+  return {
+    text,
+    whole: async () => {
+      await late?.readAll();
+      return text();
+    },
+  };
 }
 
 async function makeChange<R, A extends Answer>(
@@ -62,7 +77,9 @@ async function makeChange<R, A extends Answer>(
   confirm: ConfirmRequest | undefined,
   keep: (answer: Answer) => DocumentWrite[],
 ): Promise<A> {
-  const entry = (of: Effect): AuditEntry => ({ ...whoAsks(asked.request), operation, target, ...of });
+  // A client that has gone meanwhile has no address any more.
+  const who = whoAsks(asked.request);
+  const entry = (of: Effect): AuditEntry => ({ ...who, at: Date.now(), operation, target, ...of });
   const headers: Record<string, string> = confirm === undefined ? {} : { [confirmationHeader]: confirm.id };
   const recording = (made: R): Recording => {
     const effected = effect(made);

@@ -3,7 +3,7 @@ import type { ErrorCode } from '../../domain/errors.ts';
 import { problems } from '../problem.ts';
 import { SchemaBook } from './components.ts';
 import { idempotencyKey, mutationQuery } from './parameters.ts';
-import { type AnswerDefinition, type BodyDefinition, type RouteDefinition, tags } from './route.ts';
+import { type AnswerDefinition, type BodyDefinition, type RouteDefinition, type StreamAnswer, tags } from './route.ts';
 import { Problem } from './schemas.ts';
 
 /** Any part of an OpenAPI document. */
@@ -111,7 +111,7 @@ const requestIdHeader = { 'X-Request-Id': { $ref: '#/components/headers/RequestI
 function answersOf({ answers }: RouteDefinition, book: SchemaBook): Record<string, Part> {
   return Object.fromEntries(
     Object.entries(answers).map(([status, answer]: [string, AnswerDefinition]) => {
-      const { description, headers = {}, schema, type, example } = answer;
+      const { description, headers = {}, schema, type, example, stream } = answer;
       const named = Object.entries(headers).map(([name, text]) => [
         name,
         { description: text, schema: { type: 'string' } },
@@ -122,11 +122,17 @@ function answersOf({ answers }: RouteDefinition, book: SchemaBook): Record<strin
         {
           description,
           headers: { ...requestIdHeader, ...Object.fromEntries(named) },
-          ...((schema ?? type) ? { content: { [type ?? 'application/json']: content } } : {}),
+          ...((schema ?? type) ? { content: { [type ?? 'application/json']: content, ...streamContent(stream) } } : {}),
         },
       ];
     }),
   );
+}
+
+function streamContent(stream: StreamAnswer | undefined): Part {
+  if (stream === undefined) return {};
+  const { type, description, example } = stream;
+  return { [type]: { schema: { type: 'string', description }, ...exampleOf(example) } };
 }
 
 /** One answer for each status, with the codes that have it. */

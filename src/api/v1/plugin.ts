@@ -1,5 +1,5 @@
 import { METHODS } from 'node:http';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { requireScope } from '../access/principal.ts';
 import { longestUrl, RequestError, sendError } from '../errors.ts';
@@ -18,7 +18,9 @@ export function v1Routes(server: FastifyInstance, routes: readonly Route[], serv
     });
     // What is left of a body that was refused is read and thrown away: the client is still sending it, and then sees the answer.
     scope.addHook('onResponse', async ({ raw }) => void raw.resume());
-    for (const route of routes) await scope.register(async (own) => serve(own, route, services));
+    const closing = new AbortController();
+    scope.addHook('preClose', async () => closing.abort());
+    for (const route of routes) await scope.register(async (own) => serve(own, route, services, closing.signal));
     for (const [path, methods] of methodsByPath(routes)) refuseOthers(scope, path, methods);
     for (const path of ['/v1', '/v1/*', '/metrics/*', '/openapi.json/*', '/docs/*']) {
       refuseAll(scope, path, METHODS, async (request, reply) => {
@@ -28,7 +30,7 @@ export function v1Routes(server: FastifyInstance, routes: readonly Route[], serv
   });
 }
 
-function serve(scope: FastifyInstance, route: Route, services: Services): void {
+function serve(scope: FastifyInstance, route: Route, services: Services, closing: AbortSignal): void {
   const params = parameterReader(route.params);
   const query = parameterReader(route.query, route.mutation ? mutationQuery : {});
   const read = bodyReader(route.body);
@@ -44,14 +46,20 @@ function serve(scope: FastifyInstance, route: Route, services: Services): void {
       if (route.scope !== 'public') requireScope(principal, route.scope);
     },
     handler: async (request, reply) => {
-      const asked = ask(route, request, params, query);
+      const asked = ask(route, request, params, query, closing);
       if (route.early !== true) await services.started;
       await answer(request, reply, route, await route.handler(asked, services));
     },
   });
 }
 
-function ask(route: Route, request: FastifyRequest, params: ParameterReader, query: ParameterReader): Asked {
+function ask(
+  route: Route,
+  request: FastifyRequest,
+  params: ParameterReader,
+  query: ParameterReader,
+  closing: AbortSignal,
+): Asked {
   const given = query(request.query as Record<string, unknown>);
   const asked = {
     params: params(request.params as Record<string, unknown>),
@@ -60,6 +68,7 @@ function ask(route: Route, request: FastifyRequest, params: ParameterReader, que
     mutation: route.mutation ? mutationOptions(given, request.headers) : undefined,
     principal: request.principal,
     request,
+    closing,
   };
   // `route` gives the handler the types that these values were checked against.
   return asked as unknown as Asked;
@@ -80,7 +89,8 @@ async function answer(
 ): Promise<void> {
   reply.code(status).headers(headers);
   if (body === undefined) return void (await reply.send());
-  const type = route.answers[status]?.type;
+  const { type: plain, stream } = route.answers[status] ?? {};
+  const type = body instanceof Readable ? (stream?.type ?? plain) : plain;
   reply.type(type ?? 'application/json; charset=utf-8');
   if (type === undefined) return void (await reply.send(JSON.stringify(body)));
   // A stream that nobody is to have isn't begun.

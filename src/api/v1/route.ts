@@ -12,6 +12,15 @@ export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 export interface StreamDefinition {
   readonly description: string;
   readonly example?: string;
+  /** Bytes; that of the route where it isn't set. */
+  readonly limit?: number;
+}
+
+/** An answer that comes line by line. */
+export interface StreamAnswer {
+  readonly type: string;
+  readonly description: string;
+  readonly example?: string;
 }
 
 /** What bodies a route takes. */
@@ -34,6 +43,8 @@ export interface AnswerDefinition {
   /** The content type of a body that isn't JSON. The handler gives it as text or as a stream. */
   readonly type?: string;
   readonly example?: unknown;
+  /** What the handler may answer instead, as a stream. */
+  readonly stream?: StreamAnswer;
   /** The headers that this answer has besides those that all have, and what they say. */
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -111,9 +122,13 @@ export interface Asked<R extends RouteDefinition = RouteDefinition> {
   readonly principal: Principal;
   /** For its headers, id, door and socket. */
   readonly request: FastifyRequest;
+  /** Aborted when the server begins to close: what takes long should end then. */
+  readonly closing: AbortSignal;
 }
 
-type AnswerBody<A extends AnswerDefinition> = A extends { readonly type: string }
+type AnswerBody<A extends AnswerDefinition> = PlainBody<A> | (A extends { readonly stream: object } ? Readable : never);
+
+type PlainBody<A extends AnswerDefinition> = A extends { readonly type: string }
   ? string | Readable
   : A extends { readonly schema: infer S extends TSchema }
     ? Static<S>

@@ -1,4 +1,5 @@
 import { listAudit } from './audit.ts';
+import { batchRules } from './batch.ts';
 import { check } from './check.ts';
 import { confirm, listConfirmations } from './confirmations.ts';
 import { documentRoutes } from './documents.ts';
@@ -17,6 +18,7 @@ import { addWhitelistEntry, listWhitelist, removeWhitelistEntry } from './whitel
 export const routes: readonly Route[] = [
   listRules,
   putRule,
+  batchRules,
   deleteRules,
   getRule,
   patchRule,

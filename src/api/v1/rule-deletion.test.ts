@@ -29,12 +29,15 @@ const codeOf = ({ text }: Answer): string => JSON.parse(text).code;
 
 describe('DELETE /v1/rules', () => {
   it('deletes what the filter means, and nothing else', async () => {
-    await server.engine.submitAll([
-      put('10.0.0.1', 'token:a'),
-      put('10.0.0.0/24', 'token:b', 'scan'),
-      put('accept input any any 10.0.0.1 any', 'token:a', 'scan'),
-      put('drop forward any any 10.0.0.1 10.9.0.0/16', 'token:b'),
-    ]);
+    await server.engine.write({
+      atomic: false,
+      commands: [
+        put('10.0.0.1', 'token:a'),
+        put('10.0.0.0/24', 'token:b', 'scan'),
+        put('accept input any any 10.0.0.1 any', 'token:a', 'scan'),
+        put('drop forward any any 10.0.0.1 10.9.0.0/16', 'token:b'),
+      ],
+    });
     expect((await remove('?contains=10.0.0.1&origin=token:b&chain=input')).body).toEqual({ deleted: 1, refused: {} });
     expect((await remove('?q=scan')).body).toEqual({ deleted: 1, refused: {} });
     expect((await remove('?within=10.9.0.0/16')).body).toEqual({ deleted: 1, refused: {} });
@@ -91,12 +94,15 @@ describe('DELETE /v1/rules', () => {
   });
 
   it('leaves the rules of others, and what is beyond the limits, and counts them', async () => {
-    await server.engine.submitAll([
-      put('10.0.0.1', 'token:mine'),
-      put('10.0.0.2', 'token:mine'),
-      put('10.0.0.3', 'token:other'),
-      put('accept input any any 10.0.0.4 any', 'token:mine'),
-    ]);
+    await server.engine.write({
+      atomic: false,
+      commands: [
+        put('10.0.0.1', 'token:mine'),
+        put('10.0.0.2', 'token:mine'),
+        put('10.0.0.3', 'token:other'),
+        put('accept input any any 10.0.0.4 any', 'token:mine'),
+      ],
+    });
     const mine = await server.tokens.create(
       { name: 'mine', scopes: ['rules:write'], limits: { actions: ['drop'] } },
       'test',

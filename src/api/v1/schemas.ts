@@ -146,6 +146,10 @@ const FieldError = closed(
   {
     pointer: Type.Optional(Type.String({ description: 'Where in the body, a JSON pointer (RFC 6901)' })),
     parameter: Type.Optional(Type.String({ description: 'Which parameter of the path, the query or the headers' })),
+    line: Type.Optional(Type.Integer({ minimum: 1, description: 'Which line of the body' })),
+    code: Type.Optional(
+      Type.String({ description: 'What kind of error it is, where that is not the one of the request' }),
+    ),
     message: Type.String(),
   },
   { $id: 'FieldError' },

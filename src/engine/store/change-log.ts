@@ -1,4 +1,5 @@
 import type { DatabaseSyncInstance, StatementSyncInstance } from '@photostructure/sqlite';
+import { parsePrefix } from '../../domain/address.ts';
 import {
   type ChangePage,
   isRuleChange,
@@ -7,8 +8,9 @@ import {
   ruleChangeKinds,
 } from '../changes.ts';
 import { readRule, ruleColumns } from './rows.ts';
+import type { RuleRun, RunSide } from './rule-runs.ts';
 
-/** One row for all changes of a transaction: a row each would double the time of a bulk load. */
+/** One row for all changes of a transaction: a row each would double the time of a bulk load. `body` is a JSON array. */
 export const changeLogSchema = `CREATE TABLE changes (
      first INTEGER PRIMARY KEY,
      count INTEGER NOT NULL,
@@ -54,12 +56,13 @@ export class ChangeLog {
 
   /**
    * Enters the changes of one transaction, which the caller has begun.
-   * @param changes not empty, numbered one after the other
+   * @param changes numbered one after the other
+   * @param runs what of the same transaction is written together
    */
-  append(changes: readonly NumberedChange[]): void {
+  append(changes: readonly NumberedChange[], runs: readonly RuleRun[] = []): void {
     const first = changes[0];
     if (first === undefined) return;
-    const body = JSON.stringify(changes.map(({ change }) => written(change)));
+    const body = `[${writtenAll(changes, runs).join(',')}]`;
     this.#insert.run(first.number, changes.length, first.at, body);
     const last = first.number + changes.length - 1;
     if (last - this.#oldest < this.#keep + looseChanges) return;
@@ -74,10 +77,10 @@ export class ChangeLog {
     if (after >= last) return { changes, oldest, last };
     for (const row of this.#page.iterate(after + 1)) {
       const { first, at, body } = row as { first: number; at: number; body: string };
-      for (const [index, text] of (JSON.parse(body) as unknown[]).entries()) {
-        const number = first + index;
-        if (number <= after) continue;
-        changes.push({ number, at, change: read(text) });
+      let number = first - 1;
+      for (const change of readAll(JSON.parse(body) as unknown[])) {
+        if (++number <= after) continue;
+        changes.push({ number, at, change });
         if (changes.length === limit) return { changes, oldest, last };
       }
     }
@@ -91,15 +94,72 @@ export class ChangeLog {
   }
 }
 
+/**
+ * The changes as JSON texts. The creation of a run of rules is one: in a bulk load a text each would be twice the bytes of the
+ * rules themselves.
+ */
+function writtenAll(changes: readonly NumberedChange[], runs: readonly RuleRun[]): string[] {
+  const runsByFirst = new Map(runs.filter(({ pays }) => pays).map((run) => [run.first, run]));
+  const texts: string[] = [];
+  for (let at = 0; at < changes.length; ) {
+    const { change } = changes[at] as NumberedChange;
+    const run = isRuleChange(change) ? runsByFirst.get(change.rule) : undefined;
+    if (run !== undefined && isCreation(run, changes, at)) {
+      texts.push(writtenRun(run));
+      at += run.rules.length;
+    } else {
+      texts.push(JSON.stringify(written(change)));
+      at++;
+    }
+  }
+  return texts;
+}
+
+/** Whether the changes from there on are that the rules of the run were created, by those whom the rules name. */
+function isCreation({ rules }: RuleRun, changes: readonly NumberedChange[], from: number): boolean {
+  return rules.every((rule, index) => {
+    const change = changes[from + index]?.change;
+    return change?.kind === 'created' && change.rule === rule && change.by === rule.origin;
+  });
+}
+
+function writtenRun({ first, side, addresses }: RuleRun): string {
+  return `{"created":${JSON.stringify(ruleColumns(first))},"side":"${side}","addresses":${addresses}}`;
+}
+
 /** Changes of rules are arrays, which take half the room of objects. */
 function written(change: RecordedChange): unknown {
   if (!isRuleChange(change)) return change;
   return [ruleChangeKinds.indexOf(change.kind), change.by, ...ruleColumns(change.rule)];
 }
 
-function read(value: unknown): RecordedChange {
-  // What isn't an array was written as it is.
-  if (!Array.isArray(value)) return value as RecordedChange;
-  const [kind, by, ...columns] = value as [number, string, ...unknown[]];
-  return { kind: ruleChangeKinds[kind] ?? 'updated', rule: readRule(columns), by };
+function* readAll(values: readonly unknown[]): Generator<RecordedChange> {
+  for (const value of values) {
+    if (Array.isArray(value)) yield readChange(value);
+    else if (isRun(value)) yield* readRun(value);
+    // All else was written as it is.
+    else yield value as RecordedChange;
+  }
+}
+
+function readChange([kind, by, ...columns]: readonly unknown[]): RecordedChange {
+  return { kind: ruleChangeKinds[Number(kind)] ?? 'updated', rule: readRule(columns), by: String(by) };
+}
+
+interface WrittenRun {
+  readonly created: readonly unknown[];
+  readonly side: RunSide;
+  readonly addresses: readonly string[];
+}
+
+function isRun(value: unknown): value is WrittenRun {
+  return typeof value === 'object' && value !== null && 'created' in value;
+}
+
+function* readRun({ created, side, addresses }: WrittenRun): Generator<RecordedChange> {
+  const first = readRule(created);
+  for (const [index, address] of addresses.entries()) {
+    const rule = { ...first, seq: first.seq + index, [side]: parsePrefix(address) };
+    yield { kind: 'created', rule, by: first.origin };
+  }
 }

@@ -20,7 +20,9 @@ import {
   storedHolder,
 } from './holder.ts';
 import { migrate } from './migrations.ts';
-import { type Row, RuleReader, readSpec, ruleColumns, ruleSelection, specColumns } from './rows.ts';
+import { type Row, RuleReader, readSpec, ruleSelection, specColumns } from './rows.ts';
+import type { RuleRun } from './rule-runs.ts';
+import { RuleTable } from './rule-table.ts';
 import { type Identity, identityOf, readSnapshot, writeSnapshot } from './snapshot-file.ts';
 import type { Beside, Intention, Mutation, Store, StoredState } from './store.ts';
 
@@ -41,6 +43,7 @@ export class SqliteStore implements Store {
   /** A second connection, which doesn't wait for the disk: what it writes has to survive the process, not the machine. */
   readonly #notes: DatabaseSyncInstance;
   readonly #changes: ChangeLog;
+  readonly #rules: RuleTable;
   readonly #audit: AuditTable;
   /** The highest place in the order that is on disk. */
   #lastSeq: number;
@@ -68,6 +71,7 @@ export class SqliteStore implements Store {
       if ((statSync(this.#file).mode & 0o777) !== 0o600) chmodSync(this.#file, 0o600);
       migrate(this.#db);
       this.#changes = new ChangeLog(this.#db);
+      this.#rules = new RuleTable(this.#db);
       this.#audit = new AuditTable(this.#db, retention);
       this.#lastSeq = this.#readMeta<number>('last_seq') ?? 0;
       this.#notes = open(this.#file, 'NORMAL');
@@ -84,7 +88,7 @@ export class SqliteStore implements Store {
       const noted = (removed: 0 | 1) => intended.filter(([was]) => was === removed).map((row) => readSpec(row, 1));
       const stored = this.#readMeta<StoredGuard | null>('guard') ?? null;
       return {
-        rules: { [Symbol.iterator]: () => this.#rules() },
+        rules: { [Symbol.iterator]: () => this.#stored() },
         guard: stored === null ? null : readGuard(stored),
         intended: {
           rules: noted(0),
@@ -101,7 +105,7 @@ export class SqliteStore implements Store {
     }
   }
 
-  *#rules(): Generator<Rule> {
+  *#stored(): Generator<Rule> {
     try {
       const page = this.#prepareRows(
         `SELECT ${ruleSelection} FROM rules WHERE seq > ? ORDER BY seq LIMIT ${pageLength}`,
@@ -132,27 +136,16 @@ export class SqliteStore implements Store {
   }
 
   async append(mutations: readonly Mutation[], beside: Beside = {}): Promise<void> {
-    let written = 0;
+    let lastSeq = this.#lastSeq;
     transaction(this.#db, 'Could not store the change', () => {
       this.#prepare('DELETE FROM intended').run();
       this.#prepare('DELETE FROM intended_guards').run();
-      this.#keep(beside);
-      let lastSeq = this.#lastSeq;
-      for (const { kind, rule } of mutations) {
-        if (kind === 'delete') {
-          this.#prepare('DELETE FROM rules WHERE seq = ?').run(rule.seq);
-        } else if (kind === 'insert') {
-          this.#prepare('INSERT INTO rules VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)').run(...ruleColumns(rule));
-          lastSeq = Math.max(lastSeq, rule.seq);
-        } else {
-          const update = this.#prepare('UPDATE rules SET expires_at = ?, comment = ? WHERE seq = ?');
-          update.run(rule.expiresAt, rule.comment, rule.seq);
-        }
-      }
+      const written = this.#rules.write(mutations);
+      this.#keep(beside, written.runs);
+      lastSeq = Math.max(lastSeq, written.lastSeq);
       if (lastSeq > this.#lastSeq) this.#writeMeta('last_seq', lastSeq);
-      written = lastSeq;
     });
-    this.#lastSeq = written;
+    this.#lastSeq = lastSeq;
   }
 
   async clear(beside: Beside = {}): Promise<void> {
@@ -184,9 +177,9 @@ export class SqliteStore implements Store {
   }
 
   /** Stores what is given beside mutations, within their transaction. */
-  #keep({ guard, changes = [], documents = [], audit = [] }: Beside): void {
+  #keep({ guard, changes = [], documents = [], audit = [] }: Beside, runs: readonly RuleRun[] = []): void {
     if (guard !== undefined) this.#writeMeta('guard', guard === null ? null : storedGuard(guard));
-    if (changes.length > 0) this.#changes.append(changes);
+    if (changes.length > 0) this.#changes.append(changes, runs);
     this.#audit.append(audit);
     for (const { kind, id, body } of documents) {
       if (body === null) this.#prepare('DELETE FROM documents WHERE kind = ? AND id = ?').run(kind, id);
