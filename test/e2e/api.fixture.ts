@@ -46,8 +46,11 @@ export class Api {
   }
 }
 
-/** The answer to a request, as a whole. Rejects when the connection breaks before, or nothing comes for a minute. */
-export async function answerTo(outgoing: ClientRequest): Promise<ApiAnswer> {
+/**
+ * The answer to a request, as a whole. Rejects when the connection breaks before, or nothing comes for a minute.
+ * @param onText told of what has come of the body
+ */
+export async function answerTo(outgoing: ClientRequest, onText?: (body: string) => void): Promise<ApiAnswer> {
   outgoing.setTimeout(60_000, () => outgoing.destroy(new Error('nothing within a minute')));
   const incoming = await new Promise<IncomingMessage>((resolve, reject) => {
     outgoing.once('response', resolve);
@@ -55,6 +58,9 @@ export async function answerTo(outgoing: ClientRequest): Promise<ApiAnswer> {
   });
   incoming.setEncoding('utf8');
   let body = '';
-  for await (const text of incoming) body += text;
+  for await (const text of incoming) {
+    body += text;
+    onText?.(body);
+  }
   return { status: incoming.statusCode ?? 0, headers: incoming.headers, body };
 }

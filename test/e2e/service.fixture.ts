@@ -56,7 +56,9 @@ export class Service {
    */
   async sources(): Promise<Set<string>> {
     const kernel = new Set(await this.table.sources());
-    const stored = new Set([...storedRules(this.daemon.stateDir, 4), ...storedRules(this.daemon.stateDir, 6)].map(({ source }) => source));
+    const stored = new Set(
+      [...storedRules(this.daemon.stateDir, 4), ...storedRules(this.daemon.stateDir, 6)].map(({ source }) => source),
+    );
     const missing = [...stored].filter((source) => !kernel.has(source));
     const surplus = [...kernel].filter((source) => !stored.has(source));
     if (missing.length + surplus.length > 0) {

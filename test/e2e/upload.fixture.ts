@@ -1,5 +1,6 @@
 import type { ClientRequest } from 'node:http';
-import { type Api, type ApiAnswer, answerTo, type Asking } from './api.fixture.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Api, type ApiAnswer, type Asking, answerTo } from './api.fixture.ts';
 
 /** The host of a line, of a million and more, as its rule has it. @param line from 1 */
 export function hostOfLine(line: number): string {
@@ -22,9 +23,13 @@ export interface Summary {
   readonly refused: number;
 }
 
+/** Lines that are sent at once. */
 const pieceLength = 1000;
 
-/** A batch of hosts by NDJSON, which is sent as fast as the daemon takes it, until it is cut or has ended. */
+/** Milliseconds between two pieces: some 20,000 lines a second, so that a test needn't look through all that a daemon can take. */
+const pause = 50;
+
+/** A batch of hosts by NDJSON, which is sent until it is cut or has ended. */
 export class Upload {
   /** Settles with the answer; rejects when the connection breaks before that. */
   readonly answer: Promise<ApiAnswer>;
@@ -39,16 +44,13 @@ export class Upload {
   constructor(api: Api, lines: number, query = '', asking: Asking = {}) {
     const type = 'application/x-ndjson';
     this.#outgoing = api.open('POST', `/v1/rules/batch${query}`, { ...asking, type });
-    this.answer = answerTo(this.#outgoing);
-    // Whoever cuts it may not want to know.
-    this.answer.catch(() => {}).finally(() => {
-      this.#over = true;
+    this.answer = answerTo(this.#outgoing, (body) => {
+      this.#heard = body;
     });
-    this.#outgoing.on('response', (incoming) =>
-      incoming.on('data', (text) => {
-        this.#heard += String(text);
-      }),
-    );
+    const over = (): void => {
+      this.#over = true;
+    };
+    this.answer.then(over, over);
     void this.#send(lines);
   }
 
@@ -69,6 +71,7 @@ export class Upload {
       const goesOn = this.#outgoing.write(hostLines(count, this.sent + 1));
       this.sent += count;
       if (!goesOn) await this.#drained();
+      await sleep(pause);
     }
     if (!this.#over) this.#outgoing.end();
   }
