@@ -28,7 +28,11 @@ function writeScripts({ folder, million }: Context): { readonly nft: string; rea
 }
 
 /** rfw's backend in a process of its own, and what it says of a removal that follows. */
-async function loadWithRfw(context: Context, task: Omit<LoaderTask, 'rules'>, removals: number[]): Promise<number> {
+export async function loadWithRfw(
+  context: Context,
+  task: Omit<LoaderTask, 'rules'>,
+  removals: number[],
+): Promise<number> {
   const { million } = context;
   const loader = new Partner(moduleCommand('loader', { ...task, rules: million } satisfies LoaderTask));
   const { milliseconds } = await loader.next<Loaded>();
@@ -53,7 +57,7 @@ async function loadWithClient({ million }: Context): Promise<number> {
   return milliseconds;
 }
 
-async function loadWithC({ load, million }: Context, ...options: string[]): Promise<number> {
+export async function loadWithC({ load, million }: Context, ...options: string[]): Promise<number> {
   const { stdout } = await run(load, ['-n', String(million), ...options]);
   await checkHosts('load', million);
   await clearFirewall();

@@ -2,6 +2,7 @@ import { mkdtempSync, readlinkSync, rmSync, statfsSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { batch } from './batch.ts';
 import { bulk } from './bulk.ts';
 import { type Bench, type BenchBackend, benchBackends, type Context } from './context.ts';
 import type { Findings } from './finding.ts';
@@ -15,7 +16,7 @@ import { restart } from './restart.ts';
 import { standing } from './standing.ts';
 import { median } from './statistics.ts';
 
-const benches: Readonly<Record<string, Bench>> = { bulk, put, latency, standing, restart, flood, meanwhile };
+const benches: Readonly<Record<string, Bench>> = { bulk, batch, put, latency, standing, restart, flood, meanwhile };
 
 interface Flags {
   readonly quick?: true;

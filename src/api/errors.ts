@@ -52,6 +52,8 @@ export async function sendError(
   reply.request.refusal = code;
   reply.code(status);
   if (code === 'overloaded') reply.header('retry-after', '1');
+  // A client that is still sending would hold up the end.
+  if (code === 'stopping') reply.header('connection', 'close');
   if (isV1(reply.request.url)) {
     // Nothing that is answered so lasts long (RFC 9110, section 10.2.3).
     if (status === 503 && !reply.hasHeader('retry-after')) reply.header('retry-after', '1');

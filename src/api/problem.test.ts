@@ -141,6 +141,12 @@ const failures: Readonly<Record<ErrorCode, Failure>> = {
     await engine.submit(put('1.2.3.4'));
     return engine.submit({ kind: 'delete', spec: put('1.2.3.4').spec, origin: 'another', ownOnly: true });
   },
+  'precondition-failed': async () => {
+    const engine = await startEngine();
+    const name = parseListName('spam');
+    const asked = { kind: 'remove', name, origin: 'test', condition: { match: 'any' } } as const;
+    return engine.listing.write(asked, () => ({}));
+  },
   'not-applied': async () => {
     const engine = await startEngine();
     const [first] = await engine.write({ commands: [put('1.2.3.4'), put('192.0.2.1')], atomic: true });

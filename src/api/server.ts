@@ -93,7 +93,6 @@ export function makeServer(tls: TlsFiles | undefined): FastifyInstance {
   keepCount(server);
   server.addHook('onRequest', async (_request, reply) => {
     if (!closing.has(server)) return;
-    reply.header('connection', 'close');
     await sendError(reply, 'stopping', 'rfw is stopping: try again in a moment');
   });
   server.setErrorHandler(async (error, _request, reply) => answerFailure(reply, error));

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseAddress } from '../domain/address.ts';
 import type { Change } from './backend.ts';
+import { list } from './list.fixture.ts';
 import { MemoryBackend, type Packet } from './memory.ts';
 import { change, desired, guard } from './rule.fixture.ts';
 
@@ -163,5 +164,54 @@ describe('the verdict under a guard', () => {
     expect(memory.verdict({ ...packet({ chain: 'input', from: '10.0.0.1' }), ...from(7393) })).toBe('drop');
     expect(memory.verdict(packet({ chain: 'input', from: '10.0.0.1' }))).toBe('drop');
     expect(memory.verdict({ ...packet({ chain: 'forward', from: '192.0.2.9' }), ...to(7393) })).toBe('continue');
+  });
+});
+
+describe('lists', () => {
+  const lists = [
+    list('good 7 accept input eth+ any', '10.0.0.0-10.0.0.2'),
+    list('bad 1 drop input any any', '10.0.0.0/24', '2001:db8::1'),
+    list('out 1 reject output any any', '10.0.0.9'),
+    list('to 1 drop forward any any destination', '10.0.0.9'),
+  ];
+
+  it('are shown under the rules of their chain', async () => {
+    const memory = await holding(a, c);
+    await memory.setLists(lists);
+    expect(memory.dump().split('\n')).toEqual([
+      a,
+      'list good v7 accept input eth+ any 2 prefixes',
+      'list bad v1 drop input any any 2 prefixes',
+      c,
+      'list out v1 reject output any any 1 prefixes',
+      'list to v1 drop forward any any destination 1 prefixes',
+    ]);
+  });
+
+  it('decide after the rules, the first one first, by the side and the interface that they look at', async () => {
+    const memory = await holding(a, 'accept input any any 10.0.0.8/32 any');
+    await memory.replace(
+      desired({ rules: [a, 'accept input any any 10.0.0.8/32 any'], whitelist: ['10.0.0.5'], lists }),
+    );
+    const verdicts = Object.fromEntries(
+      ['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.0.0.5', '10.0.0.8', '10.0.1.0', '2001:db8::1'].map((source) => [
+        source,
+        memory.verdict(packet({ chain: 'input', from: source })),
+      ]),
+    );
+    expect(verdicts).toEqual({
+      '10.0.0.1': 'drop',
+      '10.0.0.2': 'accept',
+      '10.0.0.3': 'drop',
+      '10.0.0.5': 'continue',
+      '10.0.0.8': 'accept',
+      '10.0.1.0': 'continue',
+      '2001:db8::1': 'drop',
+    });
+    expect(memory.verdict(packet({ chain: 'input', from: '10.0.0.2', in: 'lo' }))).toBe('drop');
+    expect(memory.verdict(packet({ chain: 'output', to: '10.0.0.9' }))).toBe('reject');
+    expect(memory.verdict(packet({ chain: 'output', from: '10.0.0.9' }))).toBe('continue');
+    expect(memory.verdict(packet({ chain: 'forward', to: '10.0.0.9' }))).toBe('drop');
+    expect(memory.verdict(packet({ chain: 'forward', from: '10.0.0.9' }))).toBe('continue');
   });
 });

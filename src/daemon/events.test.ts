@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { hostPrefix, parseAddress } from '../domain/address.ts';
+import { hostPrefix, type Prefix, parseAddress, rangeOf } from '../domain/address.ts';
+import { AddressSet } from '../domain/address-set.ts';
 import { anyInterface } from '../domain/interface.ts';
+import { parseListName } from '../domain/list.ts';
 import type { Rule } from '../domain/rule.ts';
 import type { EngineEvent } from '../engine/events.ts';
+import type { List } from '../engine/list.ts';
 import { logEvent } from './events.ts';
 import { makeLog } from './folder.fixture.ts';
 
@@ -19,6 +22,23 @@ const rule: Rule = {
   origin: 'alice@192.0.2.1',
   comment: '',
 };
+const list: List = {
+  name: parseListName('spam'),
+  action: 'drop',
+  chain: 'input',
+  in: anyInterface,
+  out: anyInterface,
+  side: 'source',
+  comment: '',
+  expiresAt: 1000,
+  addresses: AddressSet.of([rangeOf(rule.source as Prefix)]),
+  version: 7,
+  place: 3,
+  createdAt: 0,
+  updatedAt: 0,
+  origin: 'alice',
+};
+const listFields = { list: 'spam', version: 7, action: 'drop', chain: 'input', entries: 1, expiresAt: 1000 };
 const key = 'drop input any any 1.2.3.4/32 any';
 
 /** Every kind of event with what the log says of it; the type asks for a row when a kind is added. */
@@ -75,8 +95,24 @@ const rows: { readonly [K in EngineEvent['kind']]: readonly [event: EngineEvent 
     { level: 'error', reason: 'no lock', msg: 'Degraded: the kernel can not be brought to the rules; trying again' },
   ],
   flushed: [
-    { kind: 'flushed', rules: 12 },
-    { level: 'warn', rules: 12, msg: 'Flushed: all rules and the guard were taken out, as asked' },
+    { kind: 'flushed', lists: 1, rules: 12 },
+    { level: 'warn', rules: 12, lists: 1, msg: 'Flushed: all rules, all lists and the guard were taken out, as asked' },
+  ],
+  'list-replaced': [
+    { kind: 'list-replaced', list, origin: 'feed' },
+    { level: 'info', ...listFields, origin: 'feed', msg: 'List replaced' },
+  ],
+  'list-changed': [
+    { kind: 'list-changed', list, origin: 'feed' },
+    { level: 'info', ...listFields, origin: 'feed', msg: 'List changed' },
+  ],
+  'list-deleted': [
+    { kind: 'list-deleted', list, origin: 'feed' },
+    { level: 'info', ...listFields, origin: 'feed', msg: 'List deleted' },
+  ],
+  'list-expired': [
+    { kind: 'list-expired', list, origin: 'rfw' },
+    { level: 'info', ...listFields, origin: 'rfw', msg: 'List expired' },
   ],
   recovered: [{ kind: 'recovered' }, { level: 'warn', msg: 'Recovered: the kernel holds the rules again' }],
 };

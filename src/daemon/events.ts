@@ -43,6 +43,18 @@ function describe(event: EngineEvent): LogLine {
         fields: { rule: ruleKey(event.rule) },
         message: 'Rule removed: it conflicts with the whitelist',
       };
+    case 'list-replaced':
+    case 'list-changed':
+    case 'list-deleted':
+    case 'list-expired': {
+      const { name, version, action, chain, addresses, expiresAt } = event.list;
+      const fields = { list: name, version, action, chain, entries: addresses.prefixCount(), expiresAt };
+      return {
+        level: 'info',
+        fields: { ...fields, origin: event.origin },
+        message: `List ${event.kind.slice('list-'.length)}`,
+      };
+    }
     case 'drift': {
       const { missing, ...counts } = event.repair;
       return {
@@ -81,8 +93,8 @@ function describe(event: EngineEvent): LogLine {
     case 'flushed':
       return {
         level: 'warn',
-        fields: { rules: event.rules },
-        message: 'Flushed: all rules and the guard were taken out, as asked',
+        fields: { rules: event.rules, lists: event.lists },
+        message: 'Flushed: all rules, all lists and the guard were taken out, as asked',
       };
     case 'recovered':
       return { level: 'warn', fields: {}, message: 'Recovered: the kernel holds the rules again' };

@@ -11,21 +11,26 @@ const guard = { port: 7393, allowed: [parsePrefix('192.0.2.1')] };
 
 describe('flushLines', () => {
   it.each([
-    ['that there was nothing', { removed: [], rules: 0, guard: null }, ['Nothing of rfw was in the kernel']],
+    ['that there was nothing', { removed: [], rules: 0, lists: 0, guard: null }, ['Nothing of rfw was in the kernel']],
     [
       'what it removed, and that the guard comes back',
-      { removed: ['1 rule from the filter table', 'the guard of port 7393'], rules: 1, guard },
+      { removed: ['1 rule from the filter table', 'the guard of port 7393'], rules: 1, lists: 2, guard },
       [
         'Removed 1 rule from the filter table',
         'Removed the guard of port 7393',
         'Deleted 1 stored rule: no start brings them back',
+        'Deleted 2 stored lists: no start brings them back',
         'The guard comes back with the next rule, with SIGHUP or a restart',
       ],
     ],
     [
       'what it removed, where there is no guard',
-      { removed: ['table inet rfw'], rules: 12, guard: null },
-      ['Removed table inet rfw', 'Deleted 12 stored rules: no start brings them back'],
+      { removed: ['table inet rfw'], rules: 12, lists: 1, guard: null },
+      [
+        'Removed table inet rfw',
+        'Deleted 12 stored rules: no start brings them back',
+        'Deleted 1 stored list: no start brings them back',
+      ],
     ],
   ])('says %s', (_, flushed, lines) => {
     expect(flushLines(flushed)).toEqual(lines);
@@ -43,7 +48,7 @@ describe('flush', () => {
       failures: [],
     });
     expect([daemon.report.rules, await get(`http://127.0.0.1:${port}/list`)]).toEqual([0, '200 []']);
-    expect(lines()).toContain('warn: Flushed: all rules and the guard were taken out, as asked');
+    expect(lines()).toContain('warn: Flushed: all rules, all lists and the guard were taken out, as asked');
     expect(await put(port, '/drop/input/any/203.0.113.7')).toContain('"status":"created"');
   });
 

@@ -3,6 +3,7 @@ import type { FlushReport } from '../api/control.ts';
 import { RfwError, reasonOf } from '../domain/errors.ts';
 import { systemClock } from '../engine/clock.ts';
 import type { Engine } from '../engine/engine.ts';
+import { listDeletions, storedListNames } from '../engine/lists.ts';
 import type { Flushed } from '../engine/plan.ts';
 import type { Holder } from '../engine/store/holder.ts';
 import type { Store } from '../engine/store/store.ts';
@@ -15,12 +16,17 @@ import { openStore, stateFolder, storeFile } from './state.ts';
 const { bootId } = systemClock;
 
 /** What a flush has done, line by line. The guard is the one that a daemon goes on with. */
-export function flushLines({ removed, rules, guard }: Flushed): string[] {
+export function flushLines({ removed, rules, lists, guard }: Flushed): string[] {
   return [
     ...(removed.length === 0 ? ['Nothing of rfw was in the kernel'] : removed.map((thing) => `Removed ${thing}`)),
-    ...(rules === 0 ? [] : [`Deleted ${rules} stored ${rules === 1 ? 'rule' : 'rules'}: no start brings them back`]),
+    ...deleted(rules, rules === 1 ? 'rule' : 'rules'),
+    ...deleted(lists, lists === 1 ? 'list' : 'lists'),
     ...(guard === null ? [] : ['The guard comes back with the next rule, with SIGHUP or a restart']),
   ];
+}
+
+function deleted(count: number, things: string): string[] {
+  return count === 0 ? [] : [`Deleted ${count} stored ${things}: no start brings them back`];
 }
 
 /** Flushes a daemon that runs, and what it has not been able yet to take out of a former backend. */
@@ -86,9 +92,11 @@ async function flushHolders(store: Store | undefined, config: Config): Promise<F
   if (failures.length > 0) return { lines: removed.map((thing) => `Removed ${thing}`), failures };
   let rules = 0;
   for (const _ of state?.rules ?? []) rules++;
-  await store?.clear();
+  const lists = store === undefined ? [] : await storedListNames(store);
+  await store?.clear({ documents: lists.flatMap(listDeletions) });
   await store?.setHolders([]);
-  return { lines: [...flushLines({ removed, rules, guard: null }), ...elsewhere(config)], failures };
+  const flushed = { removed, rules, lists: lists.length, guard: null };
+  return { lines: [...flushLines(flushed), ...elsewhere(config)], failures };
 }
 
 /** The table of nftables is rfw's, whoever has noted it. */

@@ -17,6 +17,11 @@ export class Column<T extends Numbers> {
     return this.#values[row] ?? 0;
   }
 
+  /** What the rows hold, and some behind them, until one is set. */
+  get values(): T {
+    return this.#values;
+  }
+
   set(row: number, value: number): void {
     if (row >= this.#values.length) this.#values = enlarged(this.#values, grownFor(row + 1, this.#values.length));
     this.#values[row] = value;

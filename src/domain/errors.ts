@@ -15,6 +15,7 @@ export type ErrorCode =
   | 'id-invalid'
   | 'cursor-invalid'
   | 'not-owner'
+  | 'precondition-failed'
   | 'not-applied'
   | 'batch-refused'
   | 'key-reused'

@@ -98,9 +98,7 @@ export class ListEntries {
     const entries = this.#ranges[4].count + this.#ranges[6].count;
     const merged = entries - addresses.rangeCount();
     const report = { lines, entries, merged, bad: this.#bad, badLines: this.#badLines };
-    const reason = this.#refusal(addresses, report);
-    const refusal = reason === undefined ? undefined : new RfwError('list-refused', `The list is refused: ${reason}`);
-    return { addresses, report, refusal };
+    return { addresses, report, refusal: refusalOf(this.#refusal(addresses, report)) };
   }
 
   #isWide(family: Family): boolean {
@@ -133,12 +131,30 @@ export class ListEntries {
       const many = `${bad} of ${entries + bad} entries can't be read, and at most ${percent(badShare)} may be so`;
       return `${many}. The first is line ${first.line}: ${first.reason}`;
     }
-    if (entries === 0 && !allowEmpty) return 'it has no entries, which has to be allowed when it is meant';
-    const wide = families.find((family) => shareOf(addresses, family) > largestShare);
-    if (wide === undefined) return undefined;
-    const share = percent(shareOf(addresses, wide));
-    return `it holds ${share} of all IPv${wide} addresses, and at most ${percent(largestShare)} are allowed`;
+    if (entries === 0 && !allowEmpty) return emptiness;
+    return shareReason(addresses, largestShare);
   }
+}
+
+const emptiness = 'it has no entries, which has to be allowed when it is meant';
+
+/** `list-refused`: why a list must not come to have these addresses, however it does. */
+export function listRefusal(
+  addresses: AddressSet,
+  { largestShare, allowEmpty }: Pick<ListLimits, 'largestShare' | 'allowEmpty'>,
+): RfwError | undefined {
+  return refusalOf(addresses.isEmpty && !allowEmpty ? emptiness : shareReason(addresses, largestShare));
+}
+
+function refusalOf(reason: string | undefined): RfwError | undefined {
+  return reason === undefined ? undefined : new RfwError('list-refused', `The list is refused: ${reason}`);
+}
+
+function shareReason(addresses: AddressSet, largestShare: number): string | undefined {
+  const wide = families.find((family) => shareOf(addresses, family) > largestShare);
+  if (wide === undefined) return undefined;
+  const share = percent(shareOf(addresses, wide));
+  return `it holds ${share} of all IPv${wide} addresses, and at most ${percent(largestShare)} are allowed`;
 }
 
 function shareOf(addresses: AddressSet, family: Family): number {

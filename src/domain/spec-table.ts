@@ -1,4 +1,4 @@
-import { type Prefix, prefixOf } from './address.ts';
+import { type Family, type Prefix, prefixOf } from './address.ts';
 import { AddressPool, type AddressPoolState } from './address-pool.ts';
 import { enlarged, grownFor } from './column.ts';
 import { hashOfWords, mixed } from './hash.ts';
@@ -159,11 +159,10 @@ export class SpecTable {
     return this.#shapes.inUse();
   }
 
-  /** A word of the address that the rule of a row varies by: for IPv4 there is only 0, for IPv6 0 to 3, the first the highest. */
-  word(row: number, index: number): number {
+  /** A word of the address that the rule of a row varies by, of which the caller knows the family: for IPv4 only 0, else 0 to 3. */
+  word(row: number, index: number, family: Family): number {
     const address = this.#addressOf(row);
-    if (this.shape(this.shapeOf(row)).family === 4) return address;
-    return this.#pool.words[ipv6Words * address + index] ?? 0;
+    return family === 4 ? address : (this.#pool.words[ipv6Words * address + index] ?? 0);
   }
 
   /** Closes the gaps that removed rules left, and gives back their memory. @returns for each new row the old one */

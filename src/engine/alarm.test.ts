@@ -10,13 +10,16 @@ let expiries: ExpiryQueue;
 let alarm: Alarm;
 let rings: number[];
 let begin: number;
+let nextList: number | undefined;
 
 beforeEach(() => {
   begin = performance.now();
   rings = [];
   expiries = new ExpiryQueue();
   const clock = { wall: () => Date.now(), uptime: () => performance.now(), bootId: 'a' };
-  alarm = new Alarm(clock, expiries, () => rings.push(Math.round(performance.now() - begin)));
+  const ring = () => rings.push(Math.round(performance.now() - begin));
+  alarm = new Alarm(clock, expiries, ring, () => nextList);
+  nextList = undefined;
 });
 
 afterEach(() => alarm.stop());

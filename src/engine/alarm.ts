@@ -1,7 +1,7 @@
 import type { Clock } from './clock.ts';
 import type { Expiry, ExpiryQueue } from './expiry.ts';
 
-/** Milliseconds between two looks at the wall clock while a rule waits for its expiry: somebody may set it. */
+/** Milliseconds between two looks at the wall clock while a rule or a list waits for its expiry: somebody may set it. */
 const clockWatch = 1000;
 
 /** Milliseconds before an expiry that failed is tried again. */
@@ -14,16 +14,21 @@ export class Alarm {
   readonly #clock: Clock;
   readonly #ring: () => void;
   readonly #expiries: ExpiryQueue;
+  readonly #nextList: () => number | undefined;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
   /** On the scale of performance.now(). */
   #notBefore = 0;
 
-  /** @param ring called when it may be time; what is due then, `takeDue` says */
-  constructor(clock: Clock, expiries: ExpiryQueue, ring: () => void) {
+  /**
+   * @param ring called when it may be time; what is due then, `takeDue` and `isListDue` say
+   * @param nextList when the next list ends, in milliseconds since the epoch
+   */
+  constructor(clock: Clock, expiries: ExpiryQueue, ring: () => void, nextList: () => number | undefined) {
     this.#clock = clock;
     this.#expiries = expiries;
     this.#ring = ring;
+    this.#nextList = nextList;
   }
 
   /**
@@ -32,6 +37,12 @@ export class Alarm {
    */
   takeDue(most: number): number[] {
     return performance.now() < this.#notBefore ? [] : this.#expiries.takeDue(this.#clock.wall(), most);
+  }
+
+  /** Whether the time of a list has come. */
+  get isListDue(): boolean {
+    const next = this.#nextList();
+    return next !== undefined && next <= this.#clock.wall() && performance.now() >= this.#notBefore;
   }
 
   /** Takes back a rule whose removal failed, to be tried again in a moment. */
@@ -51,7 +62,7 @@ export class Alarm {
    */
   set(retryDelay: number | undefined, mayExpire = true): void {
     clearTimeout(this.#timer);
-    const next = this.#expiries.next;
+    const next = earlier(this.#expiries.next, this.#nextList());
     if (this.#stopped || (next === undefined && retryDelay === undefined)) return;
     const never = Number.POSITIVE_INFINITY;
     const dueAt = mayExpire ? (next ?? never) : never;
@@ -64,4 +75,8 @@ export class Alarm {
     this.#stopped = true;
     clearTimeout(this.#timer);
   }
+}
+
+function earlier(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 }

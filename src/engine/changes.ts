@@ -1,4 +1,6 @@
+import type { ListMatch, ListName } from '../domain/list.ts';
 import type { Rule } from '../domain/rule.ts';
+import type { List } from './list.ts';
 
 /** What happened to one rule. `displaced`: it had to go because of the whitelist. */
 export const ruleChangeKinds = ['created', 'updated', 'deleted', 'expired', 'displaced'] as const;
@@ -18,9 +20,46 @@ export interface RuleChange {
 export interface ListChange {
   readonly kind: 'list-replaced' | 'list-changed' | 'list-deleted' | 'list-expired';
   readonly name: string;
-  /** What describes the list, as a JSON value. */
-  readonly list: unknown;
+  readonly list: ListDescription;
   readonly by: string;
+}
+
+/** A JSON value; instants are as in RFC 3339. */
+export interface ListDescription extends ListMatch {
+  readonly name: ListName;
+  readonly comment: string;
+  readonly expiresAt: string | null;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly origin: string;
+  readonly version: number;
+  /** The fewest prefixes that hold its addresses. */
+  readonly entries: number;
+}
+
+/** What describes a list to those who read of it; its addresses are too many. */
+export function describeList(list: List): ListDescription {
+  const { name, action, chain, in: into, out, side, comment, origin, version, addresses } = list;
+  const timestamp = (at: number): string => new Date(at).toISOString();
+  return {
+    name,
+    action,
+    chain,
+    in: into,
+    out,
+    side,
+    comment,
+    expiresAt: list.expiresAt === null ? null : timestamp(list.expiresAt),
+    createdAt: timestamp(list.createdAt),
+    updatedAt: timestamp(list.updatedAt),
+    origin,
+    version,
+    entries: addresses.prefixCount(),
+  };
+}
+
+export function listChange(kind: ListChange['kind'], list: List, by: string): ListChange {
+  return { kind, name: list.name, list: describeList(list), by };
 }
 
 export interface WhitelistChange {

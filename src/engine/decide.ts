@@ -192,11 +192,11 @@ function change(draft: Draft, before: Rule, command: PutCommand | PatchCommand, 
   return { status: 'updated', rule, before };
 }
 
-/** When a rule ends. @throws RfwError `expire-invalid` for an instant that is over */
-function endOf(expire: Lifetime, now: number): number | null {
+/** When something ends. @throws RfwError `expire-invalid` for an instant that is over */
+export function endOf(expire: Lifetime, now: number): number | null {
   if (typeof expire === 'number') return expiryAfter(now, expire);
   if (expire.until !== null && expire.until <= now) {
-    throw new RfwError('expire-invalid', 'The rule would have ended already: expiresAt must be in the future');
+    throw new RfwError('expire-invalid', 'It would have ended already: expiresAt must be in the future');
   }
   return expire.until;
 }

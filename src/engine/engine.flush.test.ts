@@ -26,10 +26,10 @@ const flushed = (host: Host): Promise<unknown> => host.engine.flush().catch((err
 
 it('a flush takes all rules and the guard out of the kernel, and the rules out of the store', async () => {
   const host = await filledHost();
-  expect(await host.engine.flush()).toEqual({ removed: [], rules: 2, guard });
+  expect(await host.engine.flush()).toEqual({ removed: [], rules: 2, lists: 0, guard });
   expect(host.backend.dump()).toBe('ssh');
   expect(await host.disk.load()).toMatchObject({ rules: [], guard: null, lastSeq: 2 });
-  expect([host.engine.size, host.events]).toEqual([0, [{ kind: 'flushed', rules: 2 }]]);
+  expect([host.engine.size, host.events]).toEqual([0, [{ kind: 'flushed', rules: 2, lists: 0 }]]);
 });
 
 it('a flush comes after what was submitted before it and before what was submitted after', async () => {
@@ -125,5 +125,5 @@ it('a flush also takes out what an unfinished change may have left in the kernel
 it('a flush of nothing says so', async () => {
   const host = new Host(new LiteralBackend());
   await host.start(protection(['192.0.2.1']));
-  expect(await host.engine.flush()).toEqual({ removed: [], rules: 0, guard: null });
+  expect(await host.engine.flush()).toEqual({ removed: [], rules: 0, lists: 0, guard: null });
 });

@@ -2,8 +2,19 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MemoryBackend } from '../backends/memory.ts';
 import { ruleKey } from '../domain/rule.ts';
-import { advance, Host, onFakeTime, settle, setWallClock } from './engine.fixture.ts';
-import { diesAfter, diesBefore, type Fault, isDown, isFull, type Kernel, losesAnswer } from './faults.fixture.ts';
+import { advance, answer, Host, onFakeTime, settle, setWallClock } from './engine.fixture.ts';
+import {
+  diesAfter,
+  diesBefore,
+  type Fault,
+  isDown,
+  isFull,
+  isRefused,
+  type Kernel,
+  losesAnswer,
+} from './faults.fixture.ts';
+import { commandOf, contents, enforcedLines, givenLines, type ListOp } from './list-model.fixture.ts';
+import { loadLists } from './lists.ts';
 import { LiteralBackend } from './literal.fixture.ts';
 import { keyOf, Model, type Op, protections, textOf, universe } from './model.fixture.ts';
 
@@ -37,6 +48,18 @@ const deaths: Record<string, { fault: Fault; of: (host: Host) => Fault[]; durabl
   'after append': { fault: diesAfter, of: (host) => host.store.appends, durable: true },
 };
 
+const listOp: fc.Arbitrary<ListOp> = fc.record({
+  name: fc.constantFrom('a', 'b'),
+  content: fc.integer({ min: -1, max: contents.length - 1 }),
+  expire: fc.constantFrom(0, 0, 1, 5),
+});
+
+const listDeaths: Record<string, { fault: Fault; of: (host: Host) => Fault[]; durable: boolean }> = {
+  'before setLists': { fault: diesBefore, of: (host) => host.backend.listings, durable: false },
+  'after setLists': { fault: diesAfter, of: (host) => host.backend.listings, durable: false },
+  'after append': { fault: diesAfter, of: (host) => host.store.appends, durable: true },
+};
+
 const step = fc.oneof(
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('one' as const), op }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('burst' as const), ops: fc.array(op, { maxLength: 6 }) }) },
@@ -62,6 +85,14 @@ const step = fc.oneof(
       kind: fc.constant('protect' as const),
       to: fc.nat(protections.length - 1),
       trouble: fc.constantFrom('', 'append', 'kernel'),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('list' as const),
+      list: listOp,
+      trouble: fc.constantFrom('', '', 'append', 'answer', 'kernel', ...Object.keys(listDeaths)),
     }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('tamper' as const), op }) },
@@ -117,6 +148,8 @@ class Trial {
       await this.#death(next.op, next.when);
     } else if (next.kind === 'protect') {
       await this.#protect(next.to, next.trouble);
+    } else if (next.kind === 'list') {
+      await this.#list(next.list, next.trouble);
     } else if (next.kind === 'tamper') {
       await this.#tamper(next.op);
     } else if (next.kind === 'refuse') {
@@ -187,6 +220,31 @@ class Trial {
     expect(displaced).toBe(failure ?? this.#model.protect(next));
   }
 
+  /** A change of a list, at which nothing or something goes wrong, or the process dies. */
+  async #list(op: ListOp, trouble: string): Promise<void> {
+    const host = this.#host;
+    const lists = this.#model.lists;
+    const usual = lists.foresee(op);
+    const changes = ['created', 'replaced', 'deleted'].includes(usual);
+    const death = listDeaths[trouble];
+    if (death !== undefined) death.of(host).push(death.fault);
+    if (trouble === 'append') host.store.appends.push(isFull);
+    if (trouble === 'answer') host.backend.listings.push(losesAnswer);
+    if (trouble === 'kernel') host.backend.listings.push(isRefused);
+    let status: string | undefined;
+    const asked = answer(host.engine.listing.write(commandOf(op), () => ({}))).then((answered) => {
+      status = answered;
+    });
+    await (death === undefined ? asked : settle());
+    const failure = { append: 'store-failed', answer: 'kernel-unavailable', kernel: 'kernel-refused' }[trouble];
+    if (death !== undefined && changes) expect(status).toBeUndefined();
+    else expect(status, trouble).toBe(changes ? (failure ?? usual) : usual);
+    if ((failure === undefined || !changes) && (death === undefined || !changes || death.durable)) lists.take(op);
+    if (death !== undefined) await this.#restart();
+    host.backend.heal();
+    host.store.heal();
+  }
+
   /** Somebody takes a rule out by hand; the next command that has to do with it finds out. */
   async #tamper(command: Op): Promise<void> {
     if (this.#model.list.some((standing) => standing.rule === command.rule))
@@ -196,13 +254,22 @@ class Trial {
 
   async #compare(): Promise<void> {
     const lines = this.#host.backend.dump().split('\n');
-    const own = lines.filter((line) => !this.#foreign.includes(line));
+    const own = lines.filter((line) => !this.#foreign.includes(line) && !line.startsWith('list '));
     expect(own.join('\n')).toBe(this.#model.dump());
     expect(lines.filter((line) => this.#foreign.includes(line))).toEqual(this.#foreign);
     const stored = (await this.#host.stored()).map((each) => ({ key: ruleKey(each), expiresAt: each.expiresAt }));
     expect(stored).toEqual(this.#model.stored());
+    await this.#compareLists();
     expect(this.#host.engine.size).toBe(this.#model.list.length);
     expect(this.#host.engine.degraded).toBeUndefined();
+  }
+
+  async #compareLists(): Promise<void> {
+    const { engine, backend, disk } = this.#host;
+    const { lists, protection } = this.#model;
+    expect(givenLines(engine.listing.all)).toEqual(lists.given);
+    expect(givenLines((await loadLists(disk)).lists)).toEqual(lists.given);
+    expect(enforcedLines(backend.lists)).toEqual(lists.enforced(protection.whitelist));
   }
 }
 

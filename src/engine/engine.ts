@@ -9,6 +9,7 @@ import type { AskedCommand, Protection, Result, RuleOutcome } from './decide.ts'
 import { DriftWatch } from './drift.ts';
 import type { EngineEvent, WriterEvent } from './events.ts';
 import { ExpiryQueue } from './expiry.ts';
+import { Listing } from './listing.ts';
 import { type Group, type Pending, type Recording, rejectAll, stoppingError } from './pending.ts';
 import type { Flushed } from './plan.ts';
 import { WorkQueue } from './queue.ts';
@@ -64,6 +65,7 @@ export class Engine {
   readonly confirmations: Confirmations;
   /** The whitelist, and what was added to it. */
   readonly whitelisting: Whitelisting;
+  readonly listing: Listing;
   #drifts = 0;
   #stopping = false;
 
@@ -94,6 +96,13 @@ export class Engine {
       additions,
       confirmations: this.confirmations,
       alone: (task) => this.#alone(task),
+    });
+    this.listing = new Listing({
+      ...options,
+      writer: this.#writer,
+      confirmations: this.confirmations,
+      alone: (task) => this.#alone(task),
+      onEvent: (event) => this.#tell(event),
     });
     this.#time = new Timekeeper({
       clock: options.clock,
@@ -214,15 +223,16 @@ export class Engine {
     return this.whitelisting.protect(protection);
   }
 
-  async #revert({ rules, whitelist }: Undo, recording: Recording): Promise<void> {
+  async #revert({ rules, whitelist, lists = [] }: Undo, recording: Recording): Promise<void> {
     // First the whitelist: rules that it has displaced can come back only after that.
     if (whitelist !== undefined) await this.whitelisting.restore(whitelist);
     await this.#writer.revert(rules);
+    await this.listing.restore(lists);
     await this.#writer.record(recording);
   }
 
   /**
-   * Takes everything out of the kernel, guard and whitelist too, and all rules out of the store. The guard and the whitelist
+   * Takes everything out of the kernel, guard and whitelist too, and all rules and lists out of the store. The guard and the whitelist
    * come back with the next rule, or with `protect`.
    * @throws RfwError as `submit`; all is then as it was
    */

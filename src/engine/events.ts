@@ -1,8 +1,9 @@
 import type { Repair } from '../backends/backend.ts';
 import { RfwError } from '../domain/errors.ts';
 import type { Rule } from '../domain/rule.ts';
-import { type RuleChange, rfwItself } from './changes.ts';
+import { type ListChange, type RuleChange, rfwItself } from './changes.ts';
 import type { Result, RuleCommand } from './decide.ts';
+import type { List } from './list.ts';
 
 /** What happened in the engine, in the order in which it did. */
 export type EngineEvent =
@@ -22,8 +23,10 @@ export type EngineEvent =
   | { readonly kind: 'recovered' }
   /** A change that nobody confirmed was undone, or could not be yet: then it is tried again. */
   | { readonly kind: 'undone'; readonly id: string; readonly by: string; readonly failure: string | undefined }
-  /** Everything was taken out of the kernel, and all rules, so many, out of the store. */
-  | { readonly kind: 'flushed'; readonly rules: number };
+  /** What became of a list; one that went, as it was. */
+  | { readonly kind: ListChange['kind']; readonly list: List; readonly origin: string }
+  /** Everything was taken out of the kernel, and all rules and lists, so many, out of the store. */
+  | { readonly kind: 'flushed'; readonly rules: number; readonly lists: number };
 
 /** How many rules had each fate. */
 interface Counts {

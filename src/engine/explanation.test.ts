@@ -1,11 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { addressSet } from '../backends/list.fixture.ts';
 import { MemoryBackend } from '../backends/memory.ts';
 import { parseAddress, parsePrefix } from '../domain/address.ts';
+import { anyInterface, parseInterface } from '../domain/interface.ts';
+import { listProperties, parseListName } from '../domain/list.ts';
 import { chains, type Rule, ruleKey } from '../domain/rule.ts';
 import { ruleId } from '../domain/rule-id.ts';
 import type { Protection } from './decide.ts';
 import { explain, type PacketQuestion } from './explanation.ts';
+import { Lists } from './lists.ts';
 import { rule, whitelist } from './rules.fixture.ts';
 import { RuleSet } from './ruleset.ts';
 
@@ -17,7 +21,10 @@ function rulesOf(...texts: readonly string[]): Rule[] {
 }
 
 function explained(rules: readonly Rule[], question: PacketQuestion, protection = nobody) {
-  const { matches, decisive, ...others } = explain(new RuleSet(rules), protection, question);
+  const { matches, decisive, ...others } = explain(
+    { rules: new RuleSet(rules), lists: Lists.none, protection },
+    question,
+  );
   return {
     ...others,
     matches: matches.map(({ rule: match, isBound }) => `${ruleId(match)}${isBound ? ' bound' : ''}`),
@@ -45,6 +52,8 @@ describe('an explanation', () => {
         'drop~input~any~any~10.0.0.0_8~any',
       ],
       decisive: 'drop~input~any~any~10.0.0.0_24~any',
+      lists: [],
+      decisiveList: undefined,
       pairs: 0,
       guard: undefined,
     });
@@ -110,6 +119,13 @@ describe('an explanation', () => {
         const from = shown === 'destination' ? 'any' : one;
         return `${action} forward ${iface} any ${from} ${shown === 'source' ? 'any' : other}`;
       });
+    const anyList = fc.record({
+      action: fc.constantFrom('drop' as const, 'accept' as const, 'reject' as const),
+      chain: fc.constantFrom(...chains),
+      iface: fc.constantFrom('any', 'eth0', 'eth+').map(parseInterface),
+      side: fc.constantFrom('source' as const, 'destination' as const),
+      entries: fc.constantFrom(['10.0.0.0/28', '2001:db8::/127'], ['11.0.0.1', '10.0.0.9'], ['0.0.0.0/0']),
+    });
     const anyPacket = fc.record({
       chain: fc.constantFrom(...chains),
       source: fc.constantFrom(...addresses),
@@ -121,9 +137,10 @@ describe('an explanation', () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(anyRule, { maxLength: 25 }),
+        fc.array(anyList, { maxLength: 3 }),
         anyEntries,
         fc.array(anyPacket),
-        async (texts, entries, packets) => {
+        async (texts, listings, entries, packets) => {
           const list = [...new Map(rulesOf(...texts).map((each) => [ruleKey(each), each])).values()];
           // Each tuple has the place of its last occurrence, so that they have to be put in order.
           list.sort((a, b) => a.seq - b.seq);
@@ -131,21 +148,36 @@ describe('an explanation', () => {
             whitelist: whitelist(...entries),
             guard: { port: 7393, allowed: whitelist(...entries).prefixes() },
           };
+          const listed = listings.map(({ action, chain, iface, side, entries: texts }, index) => ({
+            name: parseListName(`l${index}`),
+            addresses: addressSet(...texts),
+            ...listProperties({
+              action,
+              chain,
+              in: chain === 'output' ? anyInterface : iface,
+              out: chain === 'input' ? anyInterface : iface,
+              ...(chain === 'forward' && { side }),
+              comment: '',
+              expiresAt: null,
+            }),
+            ...{ version: index + 1, place: index + 1, createdAt: 0, updatedAt: 0, origin: 'test' },
+          }));
+          const lists = Lists.of({ lists: listed, last: 9 }, protection.whitelist);
           const backend = new MemoryBackend();
           await backend.replace({
             rules: list,
             guard: protection.guard,
             whitelist: protection.whitelist.prefixes(),
-            lists: [],
+            lists: lists.enforced,
             stale: { rules: [], guards: [] },
           });
-          const set = new RuleSet(list);
+          const standing = { rules: new RuleSet(list), lists, protection };
           for (const { chain, source, destination, name, port } of packets) {
             const names = { in: chain === 'output' ? '' : name, out: chain === 'input' ? '' : name };
             const tcp = port === undefined ? {} : { tcp: { sourcePort: port, destinationPort: port } };
             const verdict = backend.verdict({ chain, source, destination, ...names, ...tcp });
             const known = name === '' ? {} : names;
-            const found = explain(set, protection, { chain, source, destination, ...known });
+            const found = explain(standing, { chain, source, destination, ...known });
             expect(port === 7393 && found.guard !== undefined ? found.guard.verdict : found.verdict).toBe(verdict);
           }
         },

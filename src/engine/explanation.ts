@@ -1,9 +1,10 @@
 import { type Address, prefixOf, rangeContains, rangeOf } from '../domain/address.ts';
 import { matchesInterface } from '../domain/interface.ts';
 import type { Action, Chain, Rule } from '../domain/rule.ts';
-import type { Shape } from '../domain/shape.ts';
 import type { WhitelistEntry } from '../domain/whitelist.ts';
 import type { Protection } from './decide.ts';
+import type { List } from './list.ts';
+import type { Lists } from './lists.ts';
 import type { RuleSet } from './ruleset.ts';
 
 /**
@@ -26,6 +27,13 @@ export interface Match {
   readonly isBound: boolean;
 }
 
+/** A list that has the packet's address, as far as that is known. */
+export interface MatchedList {
+  readonly list: List;
+  /** As of a rule. */
+  readonly isBound: boolean;
+}
+
 /** What becomes of a packet, and why. */
 export interface Explanation {
   /** `continue` when rfw has nothing against it and nothing for it: then the rest of the packet filter decides. */
@@ -36,26 +44,43 @@ export interface Explanation {
   readonly matches: readonly Match[];
   /** The one of them that decides. */
   readonly decisive: Rule | undefined;
+  /** The lists that have its address, in the order in which a packet meets them, after all rules. */
+  readonly lists: readonly MatchedList[];
+  /** The one of them that decides, where no rule does. */
+  readonly decisiveList: List | undefined;
   /** How many rules look at the address that isn't known besides the one that is, and so may decide otherwise. */
   readonly pairs: number;
   /** What becomes of it before all that if it is TCP of the port of rfw itself. */
   readonly guard: { readonly port: number; readonly verdict: 'accept' | 'drop' } | undefined;
 }
 
-/** Says what becomes of a packet, by the rules that should be in the kernel and by what protects from them. */
-export function explain(rules: RuleSet, { whitelist, guard }: Protection, question: PacketQuestion): Explanation {
+/** What should be in the kernel. */
+export interface Explained {
+  readonly rules: RuleSet;
+  readonly lists: Lists;
+  readonly protection: Protection;
+}
+
+/** Says what becomes of a packet, by the rules and lists that should be in the kernel and by what protects from them. */
+export function explain({ rules, lists, protection }: Explained, question: PacketQuestion): Explanation {
+  const { whitelist, guard } = protection;
   const { matches, pairs } = matching(rules, question);
   const entries = ends(question).map((end) =>
     end === undefined ? undefined : whitelist.entries.find((entry) => rangeContains(entry, end)),
   );
   const whitelisted = entries.every((entry) => entry !== undefined) ? entries : [];
-  const decisive = whitelisted.length > 0 ? undefined : matches.find(({ isBound }) => !isBound)?.rule;
+  const decisive = whitelisted.length > 0 ? undefined : matches.find((match) => !match.isBound)?.rule;
+  const matched = matchingLists(lists, question);
+  const decides = whitelisted.length === 0 && decisive === undefined;
+  const decisiveList = decides ? matched.find((match) => !match.isBound)?.list : undefined;
   const peer = question.chain === 'forward' ? undefined : ends(question)[0];
   return {
-    verdict: decisive?.action ?? 'continue',
+    verdict: decisive?.action ?? decisiveList?.action ?? 'continue',
     whitelisted,
     matches,
     decisive,
+    lists: matched,
+    decisiveList,
     pairs,
     guard:
       guard === null || peer === undefined
@@ -100,15 +125,27 @@ function matching(rules: RuleSet, question: PacketQuestion): Pick<Explanation, '
   return { matches, pairs };
 }
 
-function mayMatchInterfaces(shape: Shape, question: PacketQuestion): boolean {
+function mayMatchInterfaces(shape: Interfaces, question: PacketQuestion): boolean {
   return (
     (question.in === undefined || matchesInterface(shape.in, question.in)) &&
     (question.out === undefined || matchesInterface(shape.out, question.out))
   );
 }
 
-/** Whether the rule is for an interface, or its beginning, that the question leaves open. */
-function isBound(rule: Rule, question: PacketQuestion): boolean {
+/** The lists that have the address at their side of the packet. One at a side that isn't known is not counted. */
+function matchingLists(lists: Lists, question: PacketQuestion): MatchedList[] {
+  return lists.standing.flatMap(({ list, enforced }) => {
+    const address = question[list.side];
+    if (list.chain !== question.chain || !mayMatchInterfaces(list, question)) return [];
+    if (address === undefined || !enforced.addresses.has(address)) return [];
+    return [{ list, isBound: isBound(list, question) }];
+  });
+}
+
+type Interfaces = Pick<Rule, 'in' | 'out'>;
+
+/** Whether the rule or list is for an interface, or its beginning, that the question leaves open. */
+function isBound(rule: Interfaces, question: PacketQuestion): boolean {
   return (
     (question.in === undefined && !matchesInterface(rule.in, '')) ||
     (question.out === undefined && !matchesInterface(rule.out, ''))

@@ -17,7 +17,7 @@ import type { AuditQuery, AuditRecord } from './audit.ts';
 import type { ChangePage } from './changes.ts';
 import type { ClockReading } from './clock.ts';
 import type { Holder } from './store/holder.ts';
-import type { Beside, Intention, Mutation, Store, StoredState } from './store/store.ts';
+import type { Beside, DocumentWrite, Intention, Mutation, Store, StoredState } from './store/store.ts';
 
 /** What goes wrong around one call: it may leave the call out, and it may lose the answer. */
 export type Fault = <T>(call: () => Promise<T>) => Promise<T>;
@@ -57,6 +57,8 @@ export const diesAfter: Fault = async (call) => {
 /** A backend whose state can be read as text. */
 export interface Kernel extends Backend {
   dump(): string;
+  /** Met first come first. */
+  readonly lists: readonly EnforcedList[];
 }
 
 /** A backend that fails as it is told. The list of faults is used up, one a call. */
@@ -157,6 +159,10 @@ export class FaultyBackend implements Kernel {
     return this.#kernel.dump();
   }
 
+  get lists(): readonly EnforcedList[] {
+    return this.#kernel.lists;
+  }
+
   #refuses({ add, remove }: Change): boolean {
     return add.some((rule) => this.refused.has(ruleKey(rule))) || remove.some((spec) => this.stuck.has(ruleKey(spec)));
   }
@@ -214,8 +220,8 @@ export class FaultyStore implements Store {
     return this.#disk.documents(kind);
   }
 
-  moveExpiries(milliseconds: number, clock: ClockReading): Promise<void> {
-    return (this.full ? isFull : passes)(() => this.#disk.moveExpiries(milliseconds, clock));
+  moveExpiries(milliseconds: number, clock: ClockReading, documents?: readonly DocumentWrite[]): Promise<void> {
+    return (this.full ? isFull : passes)(() => this.#disk.moveExpiries(milliseconds, clock, documents));
   }
 
   holders(): Promise<readonly Holder[]> {

@@ -2,25 +2,34 @@ import type { Change, Leftovers } from '../backends/backend.ts';
 import type { RuleSpec } from '../domain/rule.ts';
 import type { NumberedChange, RecordedChange } from './changes.ts';
 import type { ClockReading } from './clock.ts';
-import type { Beside, Mutation, Store } from './store/store.ts';
+import type { Beside, DocumentWrite, Mutation, Store } from './store/store.ts';
 
 /** What is recorded beside mutations; the changes get their numbers here. */
 export interface Entry extends Omit<Beside, 'changes'> {
   readonly changes?: readonly RecordedChange[];
 }
 
+/** That the wall clock was set. */
+interface OwedMove {
+  readonly step: number;
+  readonly reading: ClockReading;
+  /** What has an expiry beside the rules. */
+  readonly documents: readonly DocumentWrite[];
+}
+
 /** What goes before and after a change of the kernel: the note of what is intended, and the durable record of what was done. */
 export class Journal {
   readonly #store: Store;
-  /** Deletions of rules whose time is up, which the disk hasn't taken yet. */
+  /** Deletions of rules and lists whose time is up, which the disk hasn't taken yet. */
   #owed: readonly Mutation[] = [];
   #owedChanges: readonly RecordedChange[] = [];
+  #owedDocuments: readonly DocumentWrite[] = [];
   #lastChange = 0;
   readonly #now: () => number;
   readonly #recorded: () => void;
 
   /** By how much the wall clock was set, where the disk hasn't taken that yet. Milliseconds. */
-  #owedMove: { readonly step: number; readonly reading: ClockReading } | undefined;
+  #owedMove: OwedMove | undefined;
 
   /**
    * @param now milliseconds since the epoch
@@ -44,7 +53,7 @@ export class Journal {
 
   /** Whether the disk hasn't taken all yet. */
   get owes(): boolean {
-    return this.#owed.length > 0 || this.#owedMove !== undefined;
+    return this.#owed.length + this.#owedChanges.length > 0 || this.#owedMove !== undefined;
   }
 
   /** Notes a change before it is made, beside what may be left in the kernel from earlier ones. @throws RfwError `store-failed` */
@@ -69,15 +78,21 @@ export class Journal {
     await this.#payMove();
     const changes = this.#numbered([...this.#owedChanges, ...(entry.changes ?? [])]);
     const owed = this.#owed.length === 0 ? mutations : [...this.#owed, ...mutations];
-    await this.#store.append(owed, { ...entry, changes });
+    await this.#store.append(owed, { ...entry, changes, documents: this.#withOwed(entry) });
     this.#paid(changes);
   }
 
-  /** Records that there is no rule and no guard any more. @throws RfwError `store-failed` */
+  /** Records that there is no rule and no guard any more, and what is given beside. @throws RfwError `store-failed` */
   async clear(entry: Entry): Promise<void> {
     const changes = this.#numbered([...this.#owedChanges, ...(entry.changes ?? [])]);
-    await this.#store.clear({ ...entry, changes });
+    await this.#store.clear({ ...entry, changes, documents: this.#withOwed(entry) });
+    // What had an expiry is gone, and must not be written again.
+    if (this.#owedMove !== undefined) this.#owedMove = { ...this.#owedMove, documents: [] };
     this.#paid(changes);
+  }
+
+  #withOwed({ documents = [] }: Entry): readonly DocumentWrite[] {
+    return this.#owedDocuments.length === 0 ? documents : [...this.#owedDocuments, ...documents];
   }
 
   #numbered(changes: readonly RecordedChange[]): NumberedChange[] {
@@ -88,15 +103,21 @@ export class Journal {
   #paid(changes: readonly NumberedChange[]): void {
     this.#owed = [];
     this.#owedChanges = [];
+    this.#owedDocuments = [];
     this.#lastChange += changes.length;
     if (changes.length > 0) this.#recorded();
   }
 
   /**
-   * Puts off the record of rules that have expired. They are on disk with the instants at which they end, so a restart
+   * Puts off the record of rules and lists that have expired. They are on disk with the instants at which they end, so a restart
    * honours those even if the record never comes.
    */
-  owe(mutations: readonly Mutation[], changes: readonly RecordedChange[]): void {
+  owe(
+    mutations: readonly Mutation[],
+    changes: readonly RecordedChange[],
+    documents: readonly DocumentWrite[] = [],
+  ): void {
+    this.#owedDocuments = [...this.#owedDocuments, ...documents];
     this.#owed = [...this.#owed, ...mutations];
     this.#owedChanges = [...this.#owedChanges, ...changes];
   }
@@ -104,9 +125,10 @@ export class Journal {
   /**
    * Records that the wall clock was set. What the disk doesn't take is owed: until it is recorded nothing else is, so that the
    * instants on disk and the reading beside them belong together.
+   * @param documents what has an expiry beside the rules
    */
-  async moveExpiries(step: number, reading: ClockReading): Promise<void> {
-    this.#owedMove = { step: step + (this.#owedMove?.step ?? 0), reading };
+  async moveExpiries(step: number, reading: ClockReading, documents: readonly DocumentWrite[]): Promise<void> {
+    this.#owedMove = { step: step + (this.#owedMove?.step ?? 0), reading, documents };
     try {
       await this.#payMove();
     } catch (error) {
@@ -116,7 +138,9 @@ export class Journal {
   }
 
   async #payMove(): Promise<void> {
-    if (this.#owedMove !== undefined) await this.#store.moveExpiries(this.#owedMove.step, this.#owedMove.reading);
+    if (this.#owedMove === undefined) return;
+    const { step, reading, documents } = this.#owedMove;
+    await this.#store.moveExpiries(step, reading, documents);
     this.#owedMove = undefined;
   }
 

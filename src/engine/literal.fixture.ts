@@ -124,6 +124,10 @@ export class LiteralBackend implements Kernel {
     return { missing, moved, removed, guard: 0, lists, rebuilt: false };
   }
 
+  get lists(): readonly EnforcedList[] {
+    return this.#lists;
+  }
+
   dump(): string {
     const lists = (chain: Chain): string[] => this.#lists.filter((list) => list.chain === chain).map(listKey);
     return chains.flatMap((chain) => [...this.#lines[chain], ...lists(chain).map((key) => `list ${key}`)]).join('\n');

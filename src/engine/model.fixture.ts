@@ -3,6 +3,7 @@ import { guardKey } from '../domain/guard.ts';
 import { type RuleKey, ruleKey } from '../domain/rule.ts';
 import type { Protection } from './decide.ts';
 import { protection } from './engine.fixture.ts';
+import { ListModel } from './list-model.fixture.ts';
 import { spec } from './rules.fixture.ts';
 
 /** The rules that the model knows: of every chain, overlapping, some of them in conflict with some whitelist. */
@@ -40,6 +41,7 @@ export class Model {
   list: Standing[] = [];
   protection = protections[0] as Protection;
   readonly refused = new Set<number>();
+  readonly lists = new ListModel();
 
   /** What an op is answered when nothing goes wrong; the model follows it. */
   take(op: Op): string {
@@ -59,7 +61,7 @@ export class Model {
     return status;
   }
 
-  /** What the ops of one batch are answered when the kernel refuses some rules: together, or else each alone. */
+  /** What the ops of one batch are answered when the kernel refuses some rules: together, or else in halves. */
   takeBatch(ops: readonly Op[]): string[] {
     const before = this.save();
     const answers = ops.map((op) => this.take(op));
@@ -67,7 +69,8 @@ export class Model {
     for (const standing of this.list) standing.fresh = false;
     if (!bad) return answers;
     this.restore(before);
-    if (ops.length > 1) return ops.flatMap((op) => this.takeBatch([op]));
+    const middle = ops.length >> 1;
+    if (middle > 0) return [...this.takeBatch(ops.slice(0, middle)), ...this.takeBatch(ops.slice(middle))];
     return ['kernel-refused'];
   }
 
@@ -89,10 +92,12 @@ export class Model {
   }
 
   expire(): void {
+    this.lists.expire();
     this.list = this.list.filter(({ expiresAt }) => expiresAt === null || expiresAt > Date.now());
   }
 
   moveExpiries(milliseconds: number): void {
+    this.lists.moveExpiries(milliseconds);
     for (const standing of this.list) if (standing.expiresAt !== null) standing.expiresAt += milliseconds;
   }
 

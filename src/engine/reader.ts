@@ -2,6 +2,7 @@ import { type Backend, everyState, type RuleState } from '../backends/backend.ts
 import { type Chain, type Rule, type RuleKey, type RuleSpec, ruleKey } from '../domain/rule.ts';
 import type { Protection } from './decide.ts';
 import { type Explanation, explain, type PacketQuestion } from './explanation.ts';
+import type { Lists } from './lists.ts';
 import { findRules, type RulePage, type RuleQuery } from './query.ts';
 import type { RuleSet } from './ruleset.ts';
 import { SharedRead } from './shared-read.ts';
@@ -26,6 +27,7 @@ export interface CountedPage extends Omit<RulePage, 'rules'> {
 /** What stands at the moment. */
 interface ReadableStanding {
   readonly rules: RuleSet;
+  readonly lists: Lists;
   readonly protection: Protection;
 }
 
@@ -78,7 +80,7 @@ export class Reader {
 
   /** What becomes of a packet, and why. */
   explain(question: PacketQuestion): Explanation {
-    return explain(this.#standing.rules, this.#standing.protection, question);
+    return explain(this.#standing, question);
   }
 
   async #count(rules: readonly Rule[]): Promise<CountedRule[]> {

@@ -18,7 +18,7 @@ class Listener extends MemoryBackend {
 }
 
 const guard: PortGuard = { port: 7393, allowed: [] };
-const wanted: Wanted = { rules: [rule(1, '10.0.0.1'), rule(2, '10.0.0.2')], guard: null, whitelist: [] };
+const wanted: Wanted = { rules: [rule(1, '10.0.0.1'), rule(2, '10.0.0.2')], guard: null, whitelist: [], lists: [] };
 
 let kernel: Listener;
 let backend: FaultyBackend;

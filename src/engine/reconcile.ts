@@ -2,6 +2,7 @@ import type { Backend, Leftovers, Repair } from '../backends/backend.ts';
 import type { Prefix } from '../domain/address.ts';
 import { RfwError, reasonOf } from '../domain/errors.ts';
 import { guardKey, type PortGuard } from '../domain/guard.ts';
+import type { EnforcedList } from '../domain/list.ts';
 import { type Rule, type RuleKey, type RuleSpec, ruleKey } from '../domain/rule.ts';
 import type { Protection } from './decide.ts';
 
@@ -11,10 +12,12 @@ export interface Wanted {
   readonly rules: Iterable<Rule>;
   readonly guard: PortGuard | null;
   readonly whitelist: readonly Prefix[];
+  /** Met first come first. */
+  readonly lists: readonly EnforcedList[];
 }
 
 /** After a flush. */
-export const nothingWanted: Wanted = { rules: [], guard: null, whitelist: [] };
+export const nothingWanted: Wanted = { rules: [], guard: null, whitelist: [], lists: [] };
 
 /** What the kernel holds of a protection. */
 export function enforced({ guard, whitelist }: Protection): Pick<Wanted, 'guard' | 'whitelist'> {
@@ -69,11 +72,7 @@ export class Reconciler {
    * @throws RfwError when it refuses; what may be left in it stays noted
    */
   async bring(wanted: Wanted): Promise<Repair> {
-    const repair = await this.#backend.replace({
-      ...wanted,
-      lists: [],
-      stale: this.strays,
-    });
+    const repair = await this.#backend.replace({ ...wanted, stale: this.strays });
     this.#settle();
     return repair;
   }
@@ -99,7 +98,7 @@ export class Reconciler {
   /** Whether the kernel holds what is wanted. One that can't be asked doesn't. */
   async holds(wanted: Wanted): Promise<boolean> {
     try {
-      return await this.#backend.intact({ ...wanted, lists: [], stale: this.strays });
+      return await this.#backend.intact({ ...wanted, stale: this.strays });
     } catch {
       return false;
     }

@@ -1,4 +1,4 @@
-import { type Address, type Prefix, prefixOf, rangeContains, rangeOf } from '../domain/address.ts';
+import { type Address, type Family, type Prefix, prefixOf, rangeContains, rangeOf } from '../domain/address.ts';
 import type { Action, Chain } from '../domain/rule.ts';
 import type { Shape } from '../domain/shape.ts';
 import { ipv6Words, splitWords } from '../domain/words.ts';
@@ -38,7 +38,7 @@ export function rowTest(columns: RuleColumns, filter: RuleFilter): RowTest {
   if (filter.origin !== undefined) tests.push(originTest(columns, filter.origin));
   const { expiries } = columns;
   const { expiresBefore, q } = filter;
-  if (expiresBefore !== undefined) tests.push((row) => expiries.get(row) < expiresBefore);
+  if (expiresBefore !== undefined) tests.push((row) => (expiries[row] ?? 0) < expiresBefore);
   // Last, since it takes longest.
   if (q !== undefined) tests.push(textTest(columns, q));
   const [first, ...others] = tests;
@@ -83,9 +83,10 @@ function isOfKind(shape: Shape, { chain, action }: RuleFilter): boolean {
 }
 
 function shapeTest({ specs }: RuleColumns, filter: RuleFilter): RowTest {
-  const holder = wordsOf(filter.contains);
-  const network = wordsOf(filter.within);
-  const networkBits = filter.within?.length ?? 0;
+  const { contains, within } = filter;
+  const holder = bitsOf(contains);
+  const network = bitsOf(within);
+  const networkLength = within?.length ?? 0;
   /** By the number of the shape, when it has been asked for. */
   const verdicts: number[] = [];
   return (row) => {
@@ -97,7 +98,7 @@ function shapeTest({ specs }: RuleColumns, filter: RuleFilter): RowTest {
     }
     if (verdict <= included) return verdict === included;
     if ((verdict & askContains) !== 0 && !shares(specs, row, holder, specs.shape(shape).length)) return false;
-    return (verdict & askWithin) === 0 || shares(specs, row, network, networkBits);
+    return (verdict & askWithin) === 0 || shares(specs, row, network, networkLength);
   };
 }
 
@@ -121,17 +122,23 @@ function liesIn(prefix: Prefix, network: Prefix): boolean {
   return prefix.length >= network.length && rangeContains(rangeOf(network), prefix);
 }
 
-function wordsOf(address: Address | undefined): Uint32Array {
-  if (address?.family === 4) return Uint32Array.of(Number(address.value));
-  const words = new Uint32Array(ipv6Words);
-  if (address !== undefined) splitWords(address.value, words);
-  return words;
+/** An address in words, as the table of rules has them. */
+interface Bits {
+  readonly family: Family;
+  readonly words: Uint32Array;
 }
 
-/** Whether the address of a row and another one begin with the same so many bits. */
-function shares(specs: RuleColumns['specs'], row: number, words: Uint32Array, bits: number): boolean {
+function bitsOf(address: Address | undefined): Bits {
+  const words = new Uint32Array(ipv6Words);
+  if (address?.family !== 6) return { family: 4, words: words.fill(Number(address?.value ?? 0), 0, 1) };
+  splitWords(address.value, words);
+  return { family: 6, words };
+}
+
+/** Whether the address of a row and another one of its family begin with the same so many bits. */
+function shares(specs: RuleColumns['specs'], row: number, { family, words }: Bits, bits: number): boolean {
   for (let word = 0, left = bits; left > 0; word++, left -= 32) {
-    const differing = specs.word(row, word) ^ (words[word] ?? 0);
+    const differing = specs.word(row, word, family) ^ (words[word] ?? 0);
     if (left >= 32 ? differing !== 0 : differing >>> (32 - left) !== 0) return false;
   }
   return true;
@@ -139,5 +146,5 @@ function shares(specs: RuleColumns['specs'], row: number, words: Uint32Array, bi
 
 function originTest({ origins, texts }: RuleColumns, origin: string): RowTest {
   const number = texts.find(origin);
-  return number < 0 ? () => false : (row) => origins.get(row) === number;
+  return number < 0 ? () => false : (row) => origins[row] === number;
 }

@@ -16,9 +16,9 @@ export type SortKey = readonly number[];
 type Part = (columns: RuleColumns, row: number, index: number) => number;
 
 const parts: Readonly<Record<RuleSort, Part>> = {
-  newest: ({ seqs }, row) => -seqs.get(row),
-  oldest: ({ seqs }, row) => seqs.get(row),
-  expiresAt: ({ expiries, seqs }, row, index) => (index === 0 ? expiries.get(row) : seqs.get(row)),
+  newest: ({ seqs }, row) => -(seqs[row] ?? 0),
+  oldest: ({ seqs }, row) => seqs[row] ?? 0,
+  expiresAt: ({ expiries, seqs }, row, index) => (index === 0 ? expiries[row] : seqs[row]) ?? 0,
   address: addressPart,
 };
 
@@ -31,11 +31,11 @@ export function keyLengthOf(sort: RuleSort): number {
 
 /** The words of the address, of which the first is greater for IPv6 than for any IPv4; the length of the prefix; the place. */
 function addressPart({ specs, seqs }: RuleColumns, row: number, index: number): number {
-  if (index > ipv6Words) return seqs.get(row);
+  if (index > ipv6Words) return seqs[row] ?? 0;
   const { family, length } = specs.shape(specs.shapeOf(row));
   if (index === ipv6Words) return length;
-  if (family === 4) return index === 0 ? specs.word(row, 0) : 0;
-  return index === 0 ? 2 ** 32 + specs.word(row, 0) : specs.word(row, index);
+  if (family === 4) return index === 0 ? specs.word(row, 0, family) : 0;
+  return index === 0 ? 2 ** 32 + specs.word(row, 0, family) : specs.word(row, index, family);
 }
 
 /** The key of a row's rule. */

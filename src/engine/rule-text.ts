@@ -14,7 +14,7 @@ export function textTest(columns: RuleColumns, text: string): (row: number) => b
   const wanted = text.toLowerCase();
   const isInText = numberTest(columns, wanted);
   const isInId = idTest(columns, wanted.replaceAll('/', '_'));
-  return (row) => isInText(comments.get(row)) || isInText(origins.get(row)) || isInId(row);
+  return (row) => isInText(comments[row] ?? 0) || isInText(origins[row] ?? 0) || isInId(row);
 }
 
 /** Each text is looked at once, however many rules have it. */
@@ -66,10 +66,10 @@ const octets = Array.from({ length: 256 }, (_, octet) => `${octet}`);
 
 /** The address of a row as `formatAddress` has it. IPv4 without a detour, since there may be a million. */
 function addressText(specs: RuleColumns['specs'], row: number, family: Family): string {
-  const first = specs.word(row, 0);
+  const first = specs.word(row, 0, family);
   if (family === 4)
     return `${octets[first >>> 24]}.${octets[(first >>> 16) & 255]}.${octets[(first >>> 8) & 255]}.${octets[first & 255]}`;
-  for (let word = 0; word < ipv6Words; word++) words[word] = specs.word(row, word);
+  for (let word = 0; word < ipv6Words; word++) words[word] = specs.word(row, word, family);
   return formatAddress({ family, value: joinWords(words, 0) });
 }
 

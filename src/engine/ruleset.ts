@@ -24,12 +24,12 @@ export interface RuleColumns {
     SpecTable,
     'rows' | 'size' | 'has' | 'spec' | 'shapeOf' | 'shape' | 'shapes' | 'findIn' | 'word'
   >;
-  readonly seqs: Pick<Column<Float64Array>, 'get'>;
+  readonly seqs: Float64Array;
   /** Infinity for a rule that never ends. */
-  readonly expiries: Pick<Column<Float64Array>, 'get'>;
+  readonly expiries: Float64Array;
   /** By the numbers of `texts`. */
-  readonly origins: Pick<Column<Uint32Array>, 'get'>;
-  readonly comments: Pick<Column<Uint32Array>, 'get'>;
+  readonly origins: Uint32Array;
+  readonly comments: Uint32Array;
   readonly texts: Pick<Texts, 'find' | 'at' | 'numbers'>;
 }
 
@@ -121,10 +121,10 @@ export class RuleSet {
   get columns(): RuleColumns {
     return {
       specs: this.#specs,
-      seqs: this.#seqs,
-      expiries: this.#expiries,
-      origins: this.#origins,
-      comments: this.#comments,
+      seqs: this.#seqs.values,
+      expiries: this.#expiries.values,
+      origins: this.#origins.values,
+      comments: this.#comments.values,
       texts: this.#texts,
     };
   }

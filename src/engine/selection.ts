@@ -20,10 +20,12 @@ export class Selection {
   /** Looks at a row, each at most once. */
   offer(columns: RuleColumns, row: number): void {
     this.#offered++;
+    const last = this.isFull ? this.#keys[0] : undefined;
+    // Of very many most are behind the last.
+    if (last !== undefined && compareRow(this.#sort, columns, row, last) >= 0) return;
     if (this.#after !== undefined && compareRow(this.#sort, columns, row, this.#after) <= 0) return;
-    const last = this.#keys[0];
-    if (!this.isFull || last === undefined) this.#push(keyOf(this.#sort, columns, row));
-    else if (compareRow(this.#sort, columns, row, last) < 0) this.#replaceLast(keyOf(this.#sort, columns, row));
+    if (last === undefined) this.#push(keyOf(this.#sort, columns, row));
+    else this.#replaceLast(keyOf(this.#sort, columns, row));
   }
 
   get isFull(): boolean {

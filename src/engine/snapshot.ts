@@ -1,3 +1,4 @@
+import type { ListsState } from './lists.ts';
 import type { RuleSetState } from './ruleset.ts';
 
 /**
@@ -6,6 +7,7 @@ import type { RuleSetState } from './ruleset.ts';
  */
 export interface Snapshot {
   readonly rules: RuleSetState;
+  readonly lists: ListsState;
   /** `Backend.memory` */
   readonly memory: unknown;
   /** `protectionKey` of what was protected. */

@@ -7,8 +7,9 @@ import { isOver, type Protection, protectionKey } from './decide.ts';
 import type { WriterEvent } from './events.ts';
 import type { ExpiryQueue } from './expiry.ts';
 import type { Entry, Journal } from './journal.ts';
-import { type Flushed, type Plan, planProtection } from './plan.ts';
-import { enforced, guardsOf, isDrift, nothingWanted, Reconciler } from './reconcile.ts';
+import { Lists, type StoredLists } from './lists.ts';
+import { type Flushed, inOrder, type ListPlan, type Plan, planLists, planProtection, recordOf } from './plan.ts';
+import { enforced, guardsOf, isDrift, nothingWanted, Reconciler, type Wanted } from './reconcile.ts';
 import { RuleSet } from './ruleset.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { Mutation, StoredState } from './store/store.ts';
@@ -26,7 +27,7 @@ export interface StandingOptions {
 }
 
 /**
- * What should stand: the rules and what protects from them. Brings kernel and disk to it as a whole, at the start, for another
+ * What should stand: the rules, the lists and what protects from them. Brings kernel and disk to it as a whole, at the start, for another
  * protection, and after whatever went wrong.
  */
 export class Standing {
@@ -37,6 +38,7 @@ export class Standing {
   readonly #expiries: ExpiryQueue;
   readonly #onEvent: (event: WriterEvent) => void;
   #rules = new RuleSet();
+  #lists = Lists.none;
   #protection: Protection;
   /** Whether nothing is to be in the kernel, no guard either, until there is a rule again or another protection. */
   #flushed = false;
@@ -57,6 +59,10 @@ export class Standing {
     return this.#rules;
   }
 
+  get lists(): Lists {
+    return this.#lists;
+  }
+
   get protection(): Protection {
     return this.#protection;
   }
@@ -67,10 +73,12 @@ export class Standing {
   }
 
   /** Takes over what is stored. */
-  load({ rules, intended, guard, snapshot }: StoredState): void {
+  load({ rules, intended, guard, snapshot }: StoredState, lists: StoredLists): void {
     // Only an engine of this version has handed it to the store.
     this.#snapshot = snapshot as Snapshot | undefined;
     this.#rules = this.#snapshot === undefined ? new RuleSet(rules) : RuleSet.from(this.#snapshot.rules);
+    const sameCut = this.#snapshot?.protection === protectionKey(this.#protection);
+    this.#lists = Lists.of(lists, this.#protection.whitelist, sameCut ? this.#snapshot?.lists : undefined);
     this.reconciler.expect(intended);
     this.reconciler.expect({ guards: guard === null ? [] : [guard] });
   }
@@ -78,7 +86,12 @@ export class Standing {
   /** What the next run can go on from. */
   snapshot(): Snapshot | undefined {
     if (this.reconciler.degraded !== undefined || this.#flushed || this.#journal.owes) return undefined;
-    return { rules: this.#rules.state(), memory: this.#backend.memory(), protection: protectionKey(this.#protection) };
+    return {
+      rules: this.#rules.state(),
+      lists: this.#lists.state(),
+      memory: this.#backend.memory(),
+      protection: protectionKey(this.#protection),
+    };
   }
 
   /** Follows what kernel and disk have taken. */
@@ -87,6 +100,11 @@ export class Standing {
     for (const { kind, rule } of mutations) if (kind !== 'delete') this.#expiries.add(rule);
     // Rules that went or got another expiry have left entries behind.
     if (this.#expiries.size > 2 * this.#rules.size + 1000) this.#expiries.rebuild(this.#rules);
+  }
+
+  /** Follows what kernel and disk have taken of lists. */
+  commitLists(lists: Lists): void {
+    this.#lists = lists;
   }
 
   /** Notes the expiry of a rule that wasn't due after all, unless it is gone. */
@@ -98,14 +116,16 @@ export class Standing {
   /** Moves the expiries by as much as the wall clock was set, and stores how the clocks stand now. */
   async moveExpiries(milliseconds: number): Promise<ClockReading> {
     const reading = readClock(this.#clock);
-    await this.#journal.moveExpiries(milliseconds, reading);
+    const lists = this.#lists.moved(milliseconds);
+    await this.#journal.moveExpiries(milliseconds, reading, milliseconds === 0 ? [] : lists.expiring);
+    this.#lists = lists;
     this.#rules.moveExpiries(milliseconds);
     this.#expiries.rebuild(this.#rules);
     return reading;
   }
 
   /**
-   * Brings the kernel to the rules that were loaded, but for those that are over or conflict with the whitelist. When that
+   * Brings the kernel to the rules and lists that were loaded, but for those that are over or conflict with the whitelist. When that
    * fails nothing is brought back: what stood before this run isn't known.
    */
   async begin(): Promise<Repair> {
@@ -121,12 +141,8 @@ export class Standing {
     const snapshot = this.#snapshot;
     this.#snapshot = undefined;
     if (snapshot?.memory === undefined || snapshot.protection !== protectionKey(this.#protection)) return false;
-    const desired = {
-      rules: this.#rules.all(),
-      ...enforced(this.#protection),
-      lists: [],
-      stale: this.reconciler.strays,
-    };
+    const { remaining } = this.#lists.part(this.#clock.wall());
+    const desired = { ...this.#wanted(), lists: remaining.enforced, stale: this.reconciler.strays };
     if (!(await this.#backend.resume(snapshot.memory, desired))) return false;
     this.#expiries.rebuild(this.#rules);
     return true;
@@ -134,7 +150,7 @@ export class Standing {
 
   /** The rules that another whitelist would displace. */
   conflicts(whitelist: Whitelist): readonly Rule[] {
-    return this.#plan({ ...this.#protection, whitelist }).displaced;
+    return planProtection(this.#rules, { ...this.#protection, whitelist }, this.#clock.wall()).displaced;
   }
 
   /**
@@ -172,8 +188,7 @@ export class Standing {
       if (!this.#backend.marksItsOwn) {
         await this.#journal.intend({ add: missing, remove: [] }, this.reconciler.strays);
       }
-      const wanted = { rules: all.all(), ...enforced(this.#protection) };
-      await this.#watched(() => this.reconciler.bring(wanted));
+      await this.#watched(() => this.reconciler.bring({ ...this.#wanted(), rules: all.all() }));
       const changes = missing.map((rule) => ({ kind: 'created', rule, by: rfwItself }) as const);
       await this.#journal.append(
         missing.map((rule) => ({ kind: 'insert', rule })),
@@ -191,37 +206,48 @@ export class Standing {
   }
 
   /**
-   * Takes everything out of the kernel, guard and whitelist too, and all rules out of the store. On failure all is as it was.
+   * Takes everything out of the kernel, guard and whitelist too, and all rules and lists out of the store. On failure all is as it was.
    */
   async flush(): Promise<Flushed> {
     const { size } = this.#rules;
+    const lists = this.#lists.size;
     if (!this.#backend.marksItsOwn) {
       this.reconciler.expect({ rules: [...this.#rules.all()], guards: guardsOf(this.#protection) });
     }
     let removed: readonly string[];
     try {
       removed = await this.#watched(() => this.reconciler.clear());
-      await this.#journal.clear({ changes: [{ kind: 'flushed', rules: size, by: rfwItself }] });
+      const changes = [{ kind: 'flushed', rules: size, by: rfwItself } as const];
+      await this.#journal.clear({ changes, documents: this.#lists.deletions });
     } catch (error) {
       await this.restore();
       throw error;
     }
     this.#flushed = true;
     this.#rules = new RuleSet();
+    this.#lists = this.#lists.emptied;
     this.#expiries.rebuild(this.#rules);
-    this.#onEvent({ kind: 'flushed', rules: size });
-    return { removed, rules: size, guard: this.#protection.guard };
+    this.#onEvent({ kind: 'flushed', rules: size, lists });
+    return { removed, rules: size, lists, guard: this.#protection.guard };
   }
 
-  /** Brings the kernel back to the rules that stand; undefined when it can't be. */
+  /** Brings the kernel back to the rules and lists that stand; undefined when it can't be. */
   restore(): Promise<Repair | undefined> {
-    const standing = { rules: this.#rules.all(), ...enforced(this.#protection) };
-    return this.#watched(() => this.reconciler.restore(this.#flushed ? nothingWanted : standing));
+    return this.#watched(() => this.reconciler.restore(this.#flushed ? nothingWanted : this.#wanted()));
   }
 
-  /** Whether the kernel holds the rules that stand. */
+  /** Brings the kernel to what stands, but with these lists. @throws RfwError; then nobody has brought it back yet */
+  bringLists({ enforced: lists }: Lists): Promise<Repair> {
+    return this.#watched(() => this.reconciler.bring({ ...this.#wanted(), lists }));
+  }
+
+  /** Whether the kernel holds the rules and lists that stand. */
   holds(): Promise<boolean> {
-    return this.reconciler.holds({ rules: this.#rules.all(), ...enforced(this.#protection) });
+    return this.reconciler.holds(this.#wanted());
+  }
+
+  #wanted(): Wanted {
+    return { rules: this.#rules.all(), ...enforced(this.#protection), lists: this.#lists.enforced };
   }
 
   /** Brings the kernel back if it doesn't hold the rules that stand any more. @returns whether it did hold them */
@@ -236,36 +262,35 @@ export class Standing {
     if (repair !== undefined && isDrift(repair)) this.#onEvent({ kind: 'drift', repair });
   }
 
-  #plan(protection: Protection): Plan {
-    return planProtection(this.#rules, protection, this.#clock.wall());
+  #plan(protection: Protection): Plan & ListPlan {
+    const now = this.#clock.wall();
+    return { ...planProtection(this.#rules, protection, now), ...planLists(this.#lists, protection, now) };
   }
 
   /** Enforces and stores a plan. */
-  async #bring({ protection, expired, displaced, remaining, mutations }: Plan, entry: Entry = {}): Promise<Repair> {
+  async #bring(plan: Plan & ListPlan, entry: Entry = {}): Promise<Repair> {
+    const { protection, expired, displaced, remaining, mutations, lists } = plan;
     this.reconciler.expect({ rules: [...expired, ...displaced], guards: guardsOf(this.#protection) });
     const { rules, guards } = this.reconciler.strays;
     const leftovers = { rules, guards: [...guards, ...guardsOf(protection)] };
     if (!this.#backend.marksItsOwn) {
       await this.#journal.intend({ add: [], remove: [...expired, ...displaced] }, leftovers);
     }
-    const repair = await this.#watched(() => this.reconciler.bring({ rules: remaining, ...enforced(protection) }));
-    const changeOf = (kind: 'expired' | 'displaced') => (rule: Rule) => ({ kind, rule, by: rfwItself });
-    const changes = [
-      ...expired.map(changeOf('expired')),
-      ...displaced.map(changeOf('displaced')),
-      ...(entry.changes ?? []),
-    ];
-    await this.#journal.append(mutations, { ...entry, guard: protection.guard, changes });
+    const wanted = { rules: remaining, ...enforced(protection), lists: lists.enforced };
+    const repair = await this.#watched(() => this.reconciler.bring(wanted));
+    await this.#journal.append(mutations, recordOf(plan, entry));
     return repair;
   }
 
-  #adopt({ protection, expired, displaced, mutations }: Plan): void {
+  #adopt({ protection, expired, displaced, mutations, lists, over }: Plan & ListPlan): void {
     this.#protection = protection;
+    this.#lists = lists;
     this.#flushed = false;
     this.#rules.commit(mutations);
     this.#expiries.rebuild(this.#rules);
     for (const rule of expired) this.#onEvent({ kind: 'expired', rule });
     for (const rule of displaced) this.#onEvent({ kind: 'displaced', rule });
+    for (const list of over) this.#onEvent({ kind: 'list-expired', list, origin: rfwItself });
   }
 
   /** Says so when something brings the engine out of order or back into it. */
@@ -279,14 +304,4 @@ export class Standing {
       if (after === undefined && before !== undefined) this.#onEvent({ kind: 'recovered' });
     }
   }
-}
-
-/** Two sequences of rules, both oldest first, as one. */
-function* inOrder(standing: Iterable<Rule>, missing: readonly Rule[]): Generator<Rule> {
-  let next = 0;
-  for (const rule of standing) {
-    for (let first = missing[next]; first !== undefined && first.seq < rule.seq; first = missing[++next]) yield first;
-    yield rule;
-  }
-  yield* missing.slice(next);
 }

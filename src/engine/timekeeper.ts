@@ -21,7 +21,7 @@ export interface TimekeeperOptions {
   readonly onEvent: (event: WriterEvent) => void;
 }
 
-/** Ends rules on time, follows a wall clock that is set, and has the engine try again what failed. */
+/** Ends rules and lists on time, follows a wall clock that is set, and has the engine try again what failed. */
 export class Timekeeper {
   readonly #clock: Clock;
   readonly #writer: Writer;
@@ -30,6 +30,8 @@ export class Timekeeper {
   readonly #onEvent: (event: WriterEvent) => void;
   readonly #alarm: Alarm;
   #clockReading: ClockReading;
+  /** Whether lists that are over have their turn soon. */
+  #endsLists = false;
   /** When the kernel may be tried again while the engine is degraded, on the scale of performance.now(). */
   #retryAt = 0;
 
@@ -39,7 +41,12 @@ export class Timekeeper {
     this.#queue = queue;
     this.#recover = recover;
     this.#onEvent = onEvent;
-    this.#alarm = new Alarm(clock, expiries, () => this.#tick());
+    this.#alarm = new Alarm(
+      clock,
+      expiries,
+      () => this.#tick(),
+      () => this.#nextList,
+    );
     this.#clockReading = readClock(clock);
   }
 
@@ -54,6 +61,7 @@ export class Timekeeper {
       this.#queue.pushAll(due.map((rule) => this.#expiryOf(rule)));
       await this.#queue.idle();
     }
+    await this.#expireLists();
   }
 
   /** Moves the expiries along when the wall clock was set, so that what was asked for ten minutes lasts ten minutes. */
@@ -99,9 +107,34 @@ export class Timekeeper {
     const retries = this.#writer.retryDelay !== undefined && performance.now() >= this.#retryAt;
     // One command each, so that a rule that the kernel doesn't let go keeps no other; pushed together, they share a batch.
     this.#queue.pushAll(due.map((rule) => this.#expiryOf(rule)));
+    if (!clockWasSet && this.#writer.degraded === undefined && this.#alarm.isListDue) this.#endLists();
     // An empty batch follows the clock and tries to recover like any other; then what had to wait has its turn.
     if (due.length === 0 && (clockWasSet || retries)) this.#queue.run(() => this.#recover().then(() => this.#tick()));
     else this.#keepAlarm();
+  }
+
+  get #nextList(): number | undefined {
+    return this.#endsLists ? undefined : this.#writer.standing.lists.nextExpiry;
+  }
+
+  /** Has lists that are over taken out, between two batches. */
+  #endLists(): void {
+    this.#endsLists = true;
+    this.#queue.run(async () => {
+      await this.#expireLists();
+      this.#endsLists = false;
+      this.setAlarm();
+    });
+  }
+
+  /** Takes out lists that are over. What the kernel doesn't let go has another try in a moment. */
+  async #expireLists(): Promise<void> {
+    try {
+      await this.followClock();
+      await this.#writer.lists.expireDue();
+    } catch {
+      this.#alarm.hold();
+    }
   }
 
   /** The rules whose time has come, not more than the queue takes: the others have their turn when those are gone. */

@@ -1,6 +1,8 @@
 import { RfwError } from '../domain/errors.ts';
 import { type Rule, type RuleKey, ruleKey } from '../domain/rule.ts';
 import type { Outcome, Result, RuleOutcome } from './decide.ts';
+import type { ListStep } from './list-step.ts';
+import { readStoredList, storedList } from './lists.ts';
 import type { RuleStep } from './rule-step.ts';
 import { readRule, ruleColumns } from './store/rows.ts';
 import type { DocumentWrite } from './store/store.ts';
@@ -11,10 +13,11 @@ export interface Undo {
   readonly rules: readonly RuleStep[];
   /** Entries of the whitelist, as they were stored. */
   readonly whitelist?: readonly DocumentWrite[];
+  readonly lists?: readonly ListStep[];
 }
 
-export function isNothing({ rules, whitelist }: Undo): boolean {
-  return rules.length === 0 && whitelist === undefined;
+export function isNothing({ rules, whitelist, lists }: Undo): boolean {
+  return rules.length === 0 && whitelist === undefined && lists === undefined;
 }
 
 /** What undoes commands that had these results. */
@@ -43,17 +46,36 @@ export function isGone({ before, after }: RuleStep): boolean {
 }
 
 type StoredStep = readonly [before: unknown, after: unknown];
+type StoredListStep = Pick<ListStep, 'name' | 'place'> & { readonly before?: unknown };
 
 /** As a JSON value. */
-export function storedUndo({ rules, whitelist }: Undo): unknown {
+export function storedUndo({ rules, whitelist, lists }: Undo): unknown {
   const columns = (rule: Rule | undefined): unknown => (rule === undefined ? null : ruleColumns(rule));
-  return { rules: rules.map(({ before, after }): StoredStep => [columns(before), columns(after)]), whitelist };
+  const stored = ({ name, place, before }: ListStep): StoredListStep => ({
+    name,
+    place,
+    ...(before && { before: storedList(before) }),
+  });
+  return {
+    rules: rules.map(({ before, after }): StoredStep => [columns(before), columns(after)]),
+    whitelist,
+    lists: lists?.map(stored),
+  };
 }
 
 /** What `storedUndo` gave. @throws RfwError when somebody else has written it */
 export function readUndo(stored: unknown): Undo {
-  const { rules, ...rest } = stored as Omit<Undo, 'rules'> & { readonly rules: readonly StoredStep[] };
+  const { rules, lists, ...rest } = stored as Omit<Undo, 'rules' | 'lists'> & {
+    readonly rules: readonly StoredStep[];
+    readonly lists?: readonly StoredListStep[];
+  };
   const rule = (columns: unknown): Rule | undefined => (columns === null ? undefined : readRule(columns as unknown[]));
   // One of the two is there, since it was when it was stored.
-  return { ...rest, rules: rules.map(([before, after]) => ({ before: rule(before), after: rule(after) }) as RuleStep) };
+  const steps = rules.map(([before, after]) => ({ before: rule(before), after: rule(after) }) as RuleStep);
+  if (lists === undefined) return { ...rest, rules: steps };
+  return { ...rest, rules: steps, lists: lists.map(readListStep) };
+}
+
+function readListStep({ name, place, before }: StoredListStep): ListStep {
+  return { name, place, before: before === undefined ? undefined : readStoredList(before) };
 }

@@ -8,6 +8,8 @@ import { type Circumstances, decideAll, type Result } from './decide.ts';
 import { Draft } from './draft.ts';
 import { changesOf, eventsOf, type WriterEvent } from './events.ts';
 import { type Entry, Journal } from './journal.ts';
+import { ListWriter } from './list-writer.ts';
+import { loadLists } from './lists.ts';
 import { type Decided, type Group, halves, isRefusal, type Pending, partsOf, rejectAll } from './pending.ts';
 import { degradedError } from './reconcile.ts';
 import type { RuleStep } from './rule-step.ts';
@@ -33,6 +35,7 @@ export interface WriterOptions extends StandingOptions {
  */
 export class Writer {
   readonly standing: Standing;
+  readonly lists: ListWriter;
   readonly #backend: Backend;
   readonly #store: Store;
   readonly #clock: Clock;
@@ -47,12 +50,13 @@ export class Writer {
     this.#onEvent = options.onEvent;
     this.#journal = new Journal(options.store, () => options.clock.wall(), options.onRecorded);
     this.standing = new Standing(options, this.#journal);
+    this.lists = new ListWriter(options, this.standing, this.#journal);
   }
 
   /** Reads what is stored. @throws RfwError `store-failed` */
   async load(): Promise<StoredState> {
     const state = await this.#store.load();
-    this.standing.load(state);
+    this.standing.load(state, await loadLists(this.#store));
     this.#seq = state.lastSeq;
     this.#journal.continueFrom(state.lastChange);
     return state;

@@ -111,7 +111,7 @@ describe('the metrics', () => {
     metrics.happened({ kind: 'created', rule: one, origin: 'test' });
     metrics.happened({ kind: 'expired', rule: one });
     metrics.happened({ kind: 'many', origin: 'test', created: 1000, updated: 2, deleted: 3 });
-    metrics.happened({ kind: 'flushed', rules: 4 });
+    metrics.happened({ kind: 'flushed', rules: 4, lists: 0 });
     metrics.happened({ kind: 'recovered' });
     metrics.happened({
       kind: 'drift',

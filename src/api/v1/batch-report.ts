@@ -4,7 +4,7 @@ import type { ItemChunk } from './batch-items.ts';
 import type { BatchSummary } from './batch-schemas.ts';
 
 /** The refused items that are named at most; all are counted. */
-export const mostErrors = 1000;
+const mostErrors = 1000;
 
 /** How the place of an item is told: the number of its line, or a JSON pointer. */
 export type PlaceKind = 'line' | 'pointer';
@@ -58,7 +58,8 @@ export class BatchReport {
 
   #refuse(place: number, { code, message }: RfwError): void {
     this.#refusals[code] = (this.#refusals[code] ?? 0) + 1;
-    if (this.#errors.length === mostErrors) return;
+    // Of what is refused only because of others there is nothing to say.
+    if (this.#errors.length === mostErrors || code === 'not-applied') return;
     const where = this.#kind === 'line' ? { line: place } : { pointer: `/items/${place}` };
     this.#errors.push({ ...where, code, message });
   }

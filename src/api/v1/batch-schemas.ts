@@ -44,9 +44,12 @@ export const BatchSummary = closed(
     deleted: Count,
     absent: Type.Integer({ minimum: 0, description: 'To be deleted, but not there' }),
     refused: Count,
-    refusals: Type.Record(Type.String(), Type.Integer({ minimum: 1 }), {
-      description: 'How many of them have each code',
-    }),
+    refusals: Type.Unsafe<Record<string, number>>(
+      Type.Object(
+        {},
+        { additionalProperties: Type.Integer({ minimum: 1 }), description: 'How many of them have each code' },
+      ),
+    ),
     errors: Type.Array(BatchError, { description: 'The first 1,000 of them' }),
   },
   { $id: 'BatchSummary' },

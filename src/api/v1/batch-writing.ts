@@ -5,10 +5,9 @@ import { stoppingError } from '../../engine/pending.ts';
 import { manyEffect, whoAsks } from '../audit.ts';
 import { RequestError } from '../errors.ts';
 import { ItemChunk } from './batch-items.ts';
-import { BatchReport, mostErrors, type PlaceKind } from './batch-report.ts';
+import { BatchReport, type PlaceKind } from './batch-report.ts';
 import type { BatchSummary } from './batch-schemas.ts';
 import { mutate } from './mutation.ts';
-import type { Asked } from './route.ts';
 import type { AskedChange } from './rule-changes.ts';
 import type { Services } from './services.ts';
 
@@ -19,7 +18,7 @@ const operation = 'rules.batch';
 
 /** A batch whose items are about to be done. */
 export interface Batching {
-  readonly asked: AskedChange & Pick<Asked, 'closing'>;
+  readonly asked: AskedChange;
   readonly services: Services;
   readonly places: PlaceKind;
   /** What the request asks for, as `Mutation` has it. */
@@ -111,10 +110,10 @@ export function writeInChunks(batching: Batching, chunks: AsyncIterable<ItemChun
         progress.done = report.received;
       };
       try {
-        await eachInTurn(received(chunks, progress, asked.closing), write);
+        await eachInTurn(received(chunks, batching), write);
         await bulk.write({ commands: [], atomic: true, record: () => record(report) });
       } catch (error) {
-        throw unfinished(asked.closing.aborted ? stoppingError() : asRfwError(error), last);
+        throw unfinished(asked.request.server.ending.aborted ? stoppingError() : asRfwError(error), last);
       }
       return report;
     },
@@ -124,13 +123,14 @@ export function writeInChunks(batching: Batching, chunks: AsyncIterable<ItemChun
   });
 }
 
+/** Chunks until there is a reason to take no more. @throws RfwError that says which */
 async function* received(
   chunks: AsyncIterable<ItemChunk>,
-  progress: Progress,
-  closing: AbortSignal,
+  { asked, services, progress }: Batching,
 ): AsyncGenerator<ItemChunk> {
   for await (const chunk of chunks) {
-    if (closing.aborted) throw stoppingError();
+    if (asked.request.server.ending.aborted) throw stoppingError();
+    if (!services.stillMay(asked.principal)) throw new RfwError('unauthenticated', 'The token is not valid any more');
     progress.received += chunk.length;
     yield chunk;
   }
@@ -162,13 +162,11 @@ function unfinished(error: RfwError, last: number): RfwError {
 }
 
 function refusedAsWhole(report: BatchReport): RequestError {
-  // Those that are refused only because of others say nothing.
-  const errors = report.errors.filter(({ code }) => code !== 'not-applied');
   const { received, refusals } = report.summary();
   const refused = report.refused - (refusals['not-applied'] ?? 0);
   return new RequestError(
     'batch-refused',
     `Nothing was done, because ${refused} of ${received} items were refused: mend or leave out those, or send the batch without mode=atomic`,
-    errors.slice(0, mostErrors),
+    report.errors,
   );
 }

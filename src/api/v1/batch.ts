@@ -1,5 +1,7 @@
+import { addAbortSignal } from 'node:stream';
 import { type Static, Type } from 'typebox';
 import { bulkLength } from '../../engine/bulk.ts';
+import { stoppingError } from '../../engine/pending.ts';
 import { RequestError } from '../errors.ts';
 import { ItemChunk, ItemReader } from './batch-items.ts';
 import { chunksOfLines } from './batch-lines.ts';
@@ -114,13 +116,20 @@ async function run(asked: AskedBatch, services: Services, progress: Progress): P
     progress.received = chunk.length;
     return writeAsOne({ ...common, places: 'pointer', body: json }, chunk, modeOf(query.mode, json.mode) === 'atomic');
   }
+  const { ending } = asked.request.server;
+  const content = addAbortSignal(ending, body.content);
   // Nobody asks for the digest of a body without a key.
-  const digest = mutation.idempotencyKey === undefined ? undefined : new BodyDigest(body.content);
-  const chunks = chunksOfLines(digest?.content() ?? body.content, items, bulkLength);
+  const digest = mutation.idempotencyKey === undefined ? undefined : new BodyDigest(content);
+  const chunks = chunksOfLines(digest?.content() ?? content, items, bulkLength);
   const batching: Batching = { ...common, places: 'line', body: digest };
   const atomic = query.mode === 'atomic';
   const atOnce = atomic || mutation.dryRun || mutation.confirm !== undefined;
-  return atOnce ? writeAsOne(batching, await readAll(chunks, progress), atomic) : writeInChunks(batching, chunks);
+  if (!atOnce) return writeInChunks(batching, chunks);
+  try {
+    return await writeAsOne(batching, await readAll(chunks, progress), atomic);
+  } catch (error) {
+    throw ending.aborted ? stoppingError() : error;
+  }
 }
 
 /** @throws RequestError when query and body say different things */

@@ -2,15 +2,18 @@ import { formatAddress } from '../../domain/address.ts';
 import { anyInterface } from '../../domain/interface.ts';
 import type { Action, Rule } from '../../domain/rule.ts';
 import { ruleId } from '../../domain/rule-id.ts';
-import type { Explanation, Match, PacketQuestion } from '../../engine/explanation.ts';
+import type { Explanation, Match, MatchedList, PacketQuestion } from '../../engine/explanation.ts';
+import type { List } from '../../engine/list.ts';
+import { timestamp } from './rule-json.ts';
 
 const done: Readonly<Record<Action, string>> = { drop: 'dropped', accept: 'accepted', reject: 'rejected' };
 
 /** What becomes of a packet, for people. */
 export function packetSentence(question: PacketQuestion, explanation: Explanation): string {
-  const { whitelisted, decisive, matches, pairs, guard } = explanation;
+  const { whitelisted, decisive, matches, lists, decisiveList, pairs, guard } = explanation;
   const sentences = [`${packets(question)} ${fate(explanation)}.`];
-  if (whitelisted.length === 0) sentences.push(...bound(matches, decisive));
+  if (whitelisted.length === 0) sentences.push(...boundRules(matches, decisive));
+  if (whitelisted.length === 0 && decisive === undefined) sentences.push(...boundLists(lists, decisiveList));
   if (pairs > 0 && whitelisted.length === 0) sentences.push(hint(question, pairs));
   if (guard !== undefined) {
     const direction = question.chain === 'input' ? 'to' : 'from';
@@ -29,32 +32,52 @@ function packets({ chain, source, destination, in: into, out }: PacketQuestion):
   return chain === 'output' ? `Packets from this host${to}${by}` : `Packets that are forwarded${from}${to}${by}`;
 }
 
-function fate({ whitelisted, decisive }: Explanation): string {
+function fate({ whitelisted, decisive, decisiveList }: Explanation): string {
   if (whitelisted.length > 0) {
     const texts = [...new Set(whitelisted.map(({ text }) => text))].join(' and ');
-    return `are touched by no rule, since ${texts} is in the whitelist`;
+    return `are touched by no rule and no list, since ${texts} is in the whitelist`;
   }
-  return decisive === undefined ? 'meet no rule of rfw' : `are ${by(decisive)}`;
+  if (decisive !== undefined) return `are ${byRule(decisive)}`;
+  return decisiveList === undefined ? 'meet no rule and no list of rfw' : `are ${byList(decisiveList)}`;
 }
 
-function by(rule: Rule): string {
-  const comment = rule.comment === '' ? '' : ` (${rule.comment})`;
-  const end = rule.expiresAt === null ? 'for good' : `until ${new Date(rule.expiresAt).toISOString()}`;
-  return `${done[rule.action]} ${end} by ${ruleId(rule)}${comment}, which ${rule.origin} put at ${new Date(rule.createdAt).toISOString()}`;
+function byRule(rule: Rule): string {
+  return `${doneUntil(rule)} by ${ruleId(rule)}${inBrackets(rule)}, which ${rule.origin} put at ${timestamp(rule.createdAt)}`;
+}
+
+function byList(list: List): string {
+  return `${doneUntil(list)} by the list ${list.name}${inBrackets(list)}, which ${list.origin} made and which is of ${timestamp(list.updatedAt)}`;
+}
+
+function doneUntil({ action, expiresAt }: Rule | List): string {
+  return `${done[action]} ${expiresAt === null ? 'for good' : `until ${timestamp(expiresAt)}`}`;
+}
+
+function inBrackets({ comment }: Rule | List): string {
+  return comment === '' ? '' : ` (${comment})`;
 }
 
 /** The rules that decide first where their interfaces are. */
-function bound(matches: readonly Match[], decisive: Rule | undefined): string[] {
+function boundRules(matches: readonly Match[], decisive: Rule | undefined): string[] {
   const end = matches.findIndex(({ rule }) => rule === decisive);
   const before = end < 0 ? matches : matches.slice(0, end);
-  return before.map(({ rule }) => {
-    const where = onlyWhere(rule) ?? '';
-    return `${where.charAt(0).toUpperCase()}${where.slice(1)} they are ${by(rule)}.`;
-  });
+  return before.map(({ rule }) => where(rule, byRule(rule)));
 }
 
-/** For which interfaces alone a rule is: `only on eth0`; undefined when it is for all. */
-export function onlyWhere({ chain, in: into, out }: Rule): string | undefined {
+/** The lists that do where no rule does. */
+function boundLists(lists: readonly MatchedList[], decisive: List | undefined): string[] {
+  const end = lists.findIndex(({ list }) => list === decisive);
+  const before = end < 0 ? lists : lists.slice(0, end);
+  return before.map(({ list }) => where(list, byList(list)));
+}
+
+function where(bound: Rule | List, fate: string): string {
+  const only = onlyWhere(bound) ?? '';
+  return `${only.charAt(0).toUpperCase()}${only.slice(1)} they are ${fate}.`;
+}
+
+/** For which interfaces alone a rule or list is: `only on eth0`; undefined when it is for all. */
+export function onlyWhere({ chain, in: into, out }: Pick<Rule, 'chain' | 'in' | 'out'>): string | undefined {
   const sides = [
     ...(into === anyInterface ? [] : [chain === 'forward' ? `in by ${into}` : `on ${into}`]),
     ...(out === anyInterface ? [] : [chain === 'forward' ? `out by ${out}` : `on ${out}`]),

@@ -70,23 +70,23 @@ describe('GET /v1/check', () => {
   it('says it for people', async () => {
     expect(await sentences('ip=203.0.113.200')).toEqual([
       'Packets from 203.0.113.200 to this host are dropped for good by drop~input~any~any~203.0.113.0_24~any (botnet), which token:detector put at ….',
-      'Packets from this host to 203.0.113.200 meet no rule of rfw.',
-      'Packets that are forwarded from 203.0.113.200 meet no rule of rfw. Only in by lan they are accepted for good by accept~forward~lan~any~203.0.113.0_24~any, which token:detector put at ….',
-      'Packets that are forwarded to 203.0.113.200 meet no rule of rfw.',
+      'Packets from this host to 203.0.113.200 meet no rule and no list of rfw.',
+      'Packets that are forwarded from 203.0.113.200 meet no rule and no list of rfw. Only in by lan they are accepted for good by accept~forward~lan~any~203.0.113.0_24~any, which token:detector put at ….',
+      'Packets that are forwarded to 203.0.113.200 meet no rule and no list of rfw.',
     ]);
     expect(await sentences('ip=203.0.113.7&chain=input&in=eth0')).toEqual([
       'Packets from 203.0.113.7 to this host in by eth0 are rejected until … by reject~input~eth0~any~203.0.113.0_25~any, which token:detector put at ….',
     ]);
     expect(await sentences('ip=192.0.2.9&chain=input')).toEqual([
-      'Packets from 192.0.2.9 to this host are touched by no rule, since 192.0.2.0/24 is in the whitelist.',
+      'Packets from 192.0.2.9 to this host are touched by no rule and no list, since 192.0.2.0/24 is in the whitelist.',
     ]);
     expect(await sentences('ip=203.0.113.7&chain=forward&in=eth1')).toEqual([
-      'Packets that are forwarded from 203.0.113.7 in by eth1 meet no rule of rfw. 1 rule looks at the destination too and may decide otherwise: ask with destination.',
-      'Packets that are forwarded to 203.0.113.7 in by eth1 meet no rule of rfw.',
+      'Packets that are forwarded from 203.0.113.7 in by eth1 meet no rule and no list of rfw. 1 rule looks at the destination too and may decide otherwise: ask with destination.',
+      'Packets that are forwarded to 203.0.113.7 in by eth1 meet no rule and no list of rfw.',
     ]);
     expect(await sentences('ip=198.51.100.9&chain=forward')).toEqual([
-      'Packets that are forwarded from 198.51.100.9 meet no rule of rfw.',
-      'Packets that are forwarded to 198.51.100.9 meet no rule of rfw. 1 rule looks at the source too and may decide otherwise: ask with that as ip, and destination=198.51.100.9.',
+      'Packets that are forwarded from 198.51.100.9 meet no rule and no list of rfw.',
+      'Packets that are forwarded to 198.51.100.9 meet no rule and no list of rfw. 1 rule looks at the source too and may decide otherwise: ask with that as ip, and destination=198.51.100.9.',
     ]);
     expect(await sentences('ip=203.0.113.7&destination=198.51.100.9&chain=forward&in=eth1')).toEqual([
       'Packets that are forwarded from 203.0.113.7 to 198.51.100.9 in by eth1 are dropped for good by drop~forward~any~any~203.0.113.7_32~198.51.100.0_24, which token:detector put at ….',
@@ -110,7 +110,7 @@ describe('GET /v1/check', () => {
       null,
     ]);
     expect(packets[0].sentence).toBe(
-      'Packets from 203.0.113.7 to this host meet no rule of rfw. TCP to port 7393, where rfw serves its clients, is dropped before all that.',
+      'Packets from 203.0.113.7 to this host meet no rule and no list of rfw. TCP to port 7393, where rfw serves its clients, is dropped before all that.',
     );
   });
 

@@ -3,11 +3,26 @@ import { type Address as AddressValue, formatAddress, parseAddress } from '../..
 import { RfwError } from '../../domain/errors.ts';
 import { actions, type Chain as ChainName, chains } from '../../domain/rule.ts';
 import type { Explanation, PacketQuestion } from '../../engine/explanation.ts';
+import type { List } from '../../engine/list.ts';
 import { RequestError } from '../errors.ts';
 import { onlyWhere, packetSentence } from './check-sentence.ts';
 import { route } from './route.ts';
-import { ruleJson } from './rule-json.ts';
-import { Address, Chain, closed, described, InterfaceName, Rule } from './schemas.ts';
+import { ruleJson, timestamp } from './rule-json.ts';
+import {
+  Action,
+  Address,
+  Chain,
+  Comment,
+  closed,
+  described,
+  InterfaceName,
+  InterfacePattern,
+  ListName,
+  Never,
+  Rule,
+  Side,
+  Timestamp,
+} from './schemas.ts';
 
 const OptionalAddress = Type.Union([Address, Type.Null()]);
 const OptionalInterface = Type.Union([InterfaceName, Type.Null()]);
@@ -23,6 +38,22 @@ const CheckedRule = closed(
   { $id: 'CheckedRule' },
 );
 
+const CheckedList = closed(
+  {
+    name: ListName,
+    action: Action,
+    in: InterfacePattern,
+    out: InterfacePattern,
+    side: Side,
+    expiresAt: Type.Union([Timestamp, Never]),
+    origin: Type.String(),
+    comment: Comment,
+    decides: Type.Boolean({ description: 'Whether it is this list that decides' }),
+    only: Type.Union([Type.String(), Type.Null()], { description: 'As of a rule' }),
+  },
+  { $id: 'CheckedList' },
+);
+
 const CheckedPacket = closed(
   {
     chain: Chain,
@@ -34,9 +65,12 @@ const CheckedPacket = closed(
       description:
         'continue: rfw has nothing against the packet and nothing for it; the rest of the packet filter decides',
     }),
-    reason: Type.Enum(['rule', 'whitelist', 'none'], { description: 'What the verdict comes from' }),
+    reason: Type.Enum(['rule', 'list', 'whitelist', 'none'], { description: 'What the verdict comes from' }),
     whitelist: Type.Array(Type.String(), { description: 'The entries of the whitelist by which no rule touches it' }),
     rules: Type.Array(CheckedRule, { description: 'The rules that match, in the order in which a packet meets them' }),
+    lists: Type.Array(CheckedList, {
+      description: 'The lists that have its address, in the order in which a packet meets them, after all rules',
+    }),
     pairs: Type.Integer({
       minimum: 0,
       description:
@@ -68,7 +102,7 @@ export const check = route({
   operationId: 'check',
   summary: 'What becomes of a packet, and why',
   description:
-    'Of packets of one chain: in input from ip, in output to ip, in forward from ip and, where no destination is given, to ip. Without a chain it answers for all three. An interface that is not given may be any: a rule for certain interfaces is then named and does not decide. The answer goes by the rules that rfw enforces, not by what other tables of the packet filter hold.',
+    'Of packets of one chain: in input from ip, in output to ip, in forward from ip and, where no destination is given, to ip. Without a chain it answers for all three. An interface that is not given may be any: a rule for certain interfaces is then named and does not decide. The answer goes by the rules and lists that rfw enforces, not by what other tables of the packet filter hold.',
   tag: 'Rules',
   scope: 'rules:read',
   query: Query,
@@ -125,7 +159,7 @@ function questions(
 }
 
 function packetJson(question: PacketQuestion, explanation: Explanation): Static<typeof CheckedPacket> {
-  const { verdict, whitelisted, matches, decisive, pairs, guard } = explanation;
+  const { verdict, whitelisted, matches, decisive, lists, decisiveList, pairs, guard } = explanation;
   const text = (address: AddressValue | undefined) => (address === undefined ? null : formatAddress(address));
   return {
     chain: question.chain,
@@ -134,15 +168,38 @@ function packetJson(question: PacketQuestion, explanation: Explanation): Static<
     in: question.in ?? null,
     out: question.out ?? null,
     verdict,
-    reason: whitelisted.length > 0 ? 'whitelist' : decisive === undefined ? 'none' : 'rule',
+    reason: reasonOf(explanation),
     whitelist: [...new Set(whitelisted.map((entry) => entry.text))],
     rules: matches.map(({ rule, isBound }) => ({
       ...ruleJson(rule),
       decides: rule === decisive,
       only: isBound ? (onlyWhere(rule) ?? null) : null,
     })),
+    lists: lists.map(({ list, isBound }) => ({
+      ...checkedList(list),
+      decides: list === decisiveList,
+      only: isBound ? (onlyWhere(list) ?? null) : null,
+    })),
     pairs,
     guard: guard ?? null,
     sentence: packetSentence(question, explanation),
+  };
+}
+
+function reasonOf({ whitelisted, decisive, decisiveList }: Explanation) {
+  if (whitelisted.length > 0) return 'whitelist';
+  return decisive !== undefined ? 'rule' : decisiveList === undefined ? 'none' : 'list';
+}
+
+function checkedList({ name, action, in: into, out, side, expiresAt, origin, comment }: List) {
+  return {
+    name,
+    action,
+    in: into,
+    out,
+    side,
+    expiresAt: expiresAt === null ? null : timestamp(expiresAt),
+    origin,
+    comment,
   };
 }

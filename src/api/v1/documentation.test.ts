@@ -29,7 +29,7 @@ describe('the page', () => {
   it('is served beside the document that says the same', async () => {
     const { headers, text } = await server.send('GET', '/openapi.json');
     expect(headers['content-type']).toBe('application/json; charset=utf-8');
-    expect(Object.keys(JSON.parse(text).paths)).toEqual(routes.map(({ path }) => path));
+    expect(Object.keys(JSON.parse(text).paths)).toEqual([...new Set(routes.map(({ path }) => path))]);
   });
 
   it('names every route, and links only to what is there', () => {

@@ -36,7 +36,7 @@ export interface Mutation<R, A extends Answer> {
 export const confirmationHeader = 'rfw-confirmation';
 
 /** The header of an answer that only says what would be. */
-export const dryRunHeader = 'rfw-dry-run';
+const dryRunHeader = 'rfw-dry-run';
 
 /**
  * Makes a change as the request wants it made: only in thought, once for each Idempotency-Key, undone unless it is confirmed; and

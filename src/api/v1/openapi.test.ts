@@ -90,7 +90,7 @@ describe('the OpenAPI document', () => {
 
   it('has only keywords of JSON Schema in its schemas', () => {
     const known = new Set(
-      'type properties required additionalProperties items anyOf enum const pattern format description default minimum maximum minLength maxLength maxItems minItems $ref'.split(
+      'type properties required additionalProperties items anyOf enum const pattern format description default minimum maximum exclusiveMinimum exclusiveMaximum uniqueItems minLength maxLength maxItems minItems $ref'.split(
         ' ',
       ),
     );

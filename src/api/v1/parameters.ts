@@ -67,11 +67,14 @@ class Unreadable {
 
 const twice = new Unreadable('is there more than once');
 const noNumber = new Unreadable('must be a whole number in digits');
+const noDecimal = new Unreadable('must be a number in digits, with a point at most');
 const noBoolean = new Unreadable('must be true or false');
 
 function readValue(text: unknown, schema: TSchema | undefined): unknown {
   const type: unknown = schema === undefined || !('type' in schema) ? undefined : schema.type;
   if (type === 'integer') return /^-?(?:0|[1-9][0-9]{0,14})$/.test(String(text)) ? Number(text) : noNumber;
+  if (type === 'number')
+    return /^-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,15})?$/.test(String(text)) ? Number(text) : noDecimal;
   if (type === 'boolean') return text === 'true' || (text === 'false' ? false : noBoolean);
   return text;
 }

@@ -18,9 +18,7 @@ export function v1Routes(server: FastifyInstance, routes: readonly Route[], serv
     });
     // What is left of a body that was refused is read and thrown away: the client is still sending it, and then sees the answer.
     scope.addHook('onResponse', async ({ raw }) => void raw.resume());
-    const closing = new AbortController();
-    scope.addHook('preClose', async () => closing.abort());
-    for (const route of routes) await scope.register(async (own) => serve(own, route, services, closing.signal));
+    for (const route of routes) await scope.register(async (own) => serve(own, route, services));
     for (const [path, methods] of methodsByPath(routes)) refuseOthers(scope, path, methods);
     for (const path of ['/v1', '/v1/*', '/metrics/*', '/openapi.json/*', '/docs/*']) {
       refuseAll(scope, path, METHODS, async (request, reply) => {
@@ -30,7 +28,7 @@ export function v1Routes(server: FastifyInstance, routes: readonly Route[], serv
   });
 }
 
-function serve(scope: FastifyInstance, route: Route, services: Services, closing: AbortSignal): void {
+function serve(scope: FastifyInstance, route: Route, services: Services): void {
   const params = parameterReader(route.params);
   const query = parameterReader(route.query, route.mutation ? mutationQuery : {});
   const read = bodyReader(route.body);
@@ -46,20 +44,14 @@ function serve(scope: FastifyInstance, route: Route, services: Services, closing
       if (route.scope !== 'public') requireScope(principal, route.scope);
     },
     handler: async (request, reply) => {
-      const asked = ask(route, request, params, query, closing);
+      const asked = ask(route, request, params, query);
       if (route.early !== true) await services.started;
       await answer(request, reply, route, await route.handler(asked, services));
     },
   });
 }
 
-function ask(
-  route: Route,
-  request: FastifyRequest,
-  params: ParameterReader,
-  query: ParameterReader,
-  closing: AbortSignal,
-): Asked {
+function ask(route: Route, request: FastifyRequest, params: ParameterReader, query: ParameterReader): Asked {
   const given = query(request.query as Record<string, unknown>);
   const asked = {
     params: params(request.params as Record<string, unknown>),
@@ -68,7 +60,6 @@ function ask(
     mutation: route.mutation ? mutationOptions(given, request.headers) : undefined,
     principal: request.principal,
     request,
-    closing,
   };
   // `route` gives the handler the types that these values were checked against.
   return asked as unknown as Asked;

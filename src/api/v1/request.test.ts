@@ -32,6 +32,15 @@ describe('parameters', () => {
     },
   );
 
+  it('take decimals where a number may have them', async () => {
+    expect(await ask('GET', '/v1/test/7?share=0.25')).toBe('200 {"id":7,"share":0.25}');
+    for (const odd of ['.5', '5.', '1e-3', '0x1', 'NaN', ''])
+      expect(await errorsOf('GET', `/v1/test/7?share=${odd}`)).toEqual([
+        'share must be a number in digits, with a point at most',
+      ]);
+    expect(await errorsOf('GET', '/v1/test/7?share=-0.5')).toEqual(['share must be >= 0']);
+  });
+
   it.each(['', 'TRUE', '1', 'yes', 'on'])('take no %j for a truth', async (text) => {
     expect(await errorsOf('GET', `/v1/test/7?all=${text}`)).toEqual(['all must be true or false']);
   });

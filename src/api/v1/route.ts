@@ -122,8 +122,6 @@ export interface Asked<R extends RouteDefinition = RouteDefinition> {
   readonly principal: Principal;
   /** For its headers, id, door and socket. */
   readonly request: FastifyRequest;
-  /** Aborted when the server begins to close: what takes long should end then. */
-  readonly closing: AbortSignal;
 }
 
 type AnswerBody<A extends AnswerDefinition> = PlainBody<A> | (A extends { readonly stream: object } ? Readable : never);

@@ -48,6 +48,7 @@ export const echoRoutes: readonly Route[] = [
     params: closed({ id: Type.Integer() }),
     query: closed({
       limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
+      share: Type.Optional(Type.Number({ minimum: 0 })),
       all: Type.Optional(Type.Boolean()),
       q: Type.Optional(Type.String({ maxLength: 10 })),
     }),

@@ -118,7 +118,19 @@ export const RulePatch = closed(
   { $id: 'RulePatch' },
 );
 
-const Counters = closed({ packets: Count, bytes: Count }, { $id: 'Counters' });
+export const ListName = Type.String({
+  $id: 'ListName',
+  pattern: '^[a-z0-9][a-z0-9._-]{0,63}$',
+  description: '1 to 64 of a-z, 0-9, ".", "_" and "-", beginning with a letter or a digit',
+});
+
+export const Side = Type.Enum(['source', 'destination'], {
+  $id: 'Side',
+  description:
+    'Which address of a packet is looked up: in input the source, in output the destination, in forward the source where nothing else is said',
+});
+
+export const Counters = closed({ packets: Count, bytes: Count }, { $id: 'Counters' });
 
 export const CountedRule = closed(
   {

@@ -5,7 +5,7 @@ import { type AuditQuery, type AuditRecord, chainHash, entryText, genesis } from
 import type { ChangePage, NumberedChange } from '../changes.ts';
 import type { ClockReading } from '../clock.ts';
 import type { Holder } from './holder.ts';
-import type { Beside, Intention, Mutation, Store, StoredState } from './store.ts';
+import type { Beside, DocumentWrite, Intention, Mutation, Store, StoredState } from './store.ts';
 
 const nothing: Intention = { rules: [], guards: [], removed: [] };
 
@@ -96,8 +96,13 @@ export class MemoryStore implements Store {
     }
   }
 
-  async moveExpiries(milliseconds: number, clock: ClockReading): Promise<void> {
+  async moveExpiries(
+    milliseconds: number,
+    clock: ClockReading,
+    documents: readonly DocumentWrite[] = [],
+  ): Promise<void> {
     this.#requireOpen();
+    this.#keep({ documents });
     for (const rule of this.#rules.values()) {
       if (rule.expiresAt === null) continue;
       this.#rules.set(rule.seq, { ...rule, expiresAt: rule.expiresAt + milliseconds });

@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import { DatabaseSync } from '@photostructure/sqlite';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { loaded, rule, spec } from '../rules.fixture.ts';
+import { recordsConformance } from './records.conformance.ts';
 import { Compiled, outputOf, temporaryFolder } from './sqlite.fixture.ts';
 import { SqliteStore } from './sqlite.ts';
 import { storeConformance } from './store.conformance.ts';
 
-storeConformance('SqliteStore', async () => {
+const makeDisk = async () => {
   const folder = temporaryFolder();
   let store: SqliteStore | undefined;
   const close = async (): Promise<void> => {
@@ -26,7 +27,9 @@ storeConformance('SqliteStore', async () => {
       rmSync(folder, { recursive: true });
     },
   };
-});
+};
+storeConformance('SqliteStore', makeDisk);
+recordsConformance('SqliteStore', makeDisk);
 
 let folder: string;
 let opened: SqliteStore[];

@@ -24,7 +24,7 @@ import { type Row, RuleReader, readSpec, ruleSelection, specColumns } from './ro
 import type { RuleRun } from './rule-runs.ts';
 import { RuleTable } from './rule-table.ts';
 import { type Identity, identityOf, readSnapshot, writeSnapshot } from './snapshot-file.ts';
-import type { Beside, Intention, Mutation, Store, StoredState } from './store.ts';
+import type { Beside, DocumentWrite, Intention, Mutation, Store, StoredState } from './store.ts';
 
 /** Rules that are read at once. */
 const pageLength = 10_000;
@@ -187,8 +187,13 @@ export class SqliteStore implements Store {
     }
   }
 
-  async moveExpiries(milliseconds: number, clock: ClockReading): Promise<void> {
+  async moveExpiries(
+    milliseconds: number,
+    clock: ClockReading,
+    documents: readonly DocumentWrite[] = [],
+  ): Promise<void> {
     transaction(this.#db, 'Could not store the new time', () => {
+      this.#keep({ documents });
       if (milliseconds !== 0) {
         this.#prepare('UPDATE rules SET expires_at = expires_at + ? WHERE expires_at IS NOT NULL').run(milliseconds);
       }

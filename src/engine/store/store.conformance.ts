@@ -3,7 +3,6 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parsePrefix } from '../../domain/address.ts';
 import type { PortGuard } from '../../domain/guard.ts';
 import type { Rule } from '../../domain/rule.ts';
-import { auditEntry } from '../audit.fixture.ts';
 import type { RecordedChange } from '../changes.ts';
 import { loaded, rule, spec } from '../rules.fixture.ts';
 import type { Holder } from './holder.ts';
@@ -179,18 +178,6 @@ export function storeConformance(name: string, makeDisk: () => Promise<Disk>): v
       expect(await reopened()).toMatchObject({ rules: [rule(1, '10.0.0.1')], guard, lastSeq: 1 });
     });
 
-    it('chains what was done in the audit log, beside what else is in the transaction, and keeps it over a flush', async () => {
-      await store.append([insert(rule(1, '10.0.0.1'))], { audit: [auditEntry(1), auditEntry(2)] });
-      await store.append([], { audit: [auditEntry(3)] });
-      await store.clear({ audit: [auditEntry(4)] });
-      for (const open of [async () => store, reopen]) {
-        const records = await (await open()).audit({ limit: 3 });
-        expect(records.map(({ number }) => number)).toEqual([4, 3, 2]);
-        expect(records[2]).toEqual({ ...auditEntry(2), number: 2, hash: expect.stringMatching(/^[0-9a-f]{64}$/) });
-        expect(await store.audit({ limit: 9, before: 2 })).toMatchObject([{ number: 1 }]);
-      }
-    });
-
     it('never gives out a place in the order again, also after a rule came back to an earlier one', async () => {
       await store.append([insert(rule(7, '10.0.0.7')), insert(rule(8, '10.0.0.8'))]);
       await store.append([remove(rule(7, '10.0.0.7'))]);
@@ -198,53 +185,6 @@ export function storeConformance(name: string, makeDisk: () => Promise<Disk>): v
       expect((await reopened()).lastSeq).toBe(8);
       await store.append([insert(rule(5, '10.0.0.5'))]);
       expect(await reopened()).toMatchObject({ lastSeq: 8, rules: [{ seq: 5 }, { seq: 7 }, { seq: 8 }] });
-    });
-
-    it('keeps recorded changes in their order, beside what else is in the transaction', async () => {
-      const by = 'rfw';
-      const change = (number: number, recorded: RecordedChange) => ({ number, at: 1000 * number, change: recorded });
-      const first = [
-        change(1, { kind: 'created', rule: shapes[5] ?? rule(1, '10.0.0.1'), by: 'ünï "x"' }),
-        change(2, { kind: 'whitelist-added', entry: '192.0.2.1', by }),
-      ];
-      const second = [change(3, { kind: 'expired', rule: rule(2, '2001:db8::/64', 5000), by })];
-      await store.append([insert(rule(1, '10.0.0.1'))], { changes: first });
-      await store.append([], { changes: second });
-      await store.clear({ changes: [change(4, { kind: 'flushed', rules: 1, by })] });
-      for (const open of [async () => store, reopen]) {
-        const disk = await open();
-        const { changes, oldest, last } = await disk.changes(0, 100);
-        expect(changes.slice(0, 3)).toEqual([...first, ...second].map((each) => ({ ...each, at: expect.any(Number) })));
-        expect([changes.map(({ number }) => number), oldest, last]).toEqual([[1, 2, 3, 4], 1, 4]);
-        expect((await disk.changes(1, 2)).changes.map(({ number }) => number)).toEqual([2, 3]);
-        expect((await disk.changes(4, 2)).changes).toEqual([]);
-        expect((await disk.load()).lastChange).toBe(4);
-      }
-    });
-
-    it('keeps documents, of text and of bytes, until they are deleted or replaced', async () => {
-      const bytes = Uint8Array.of(0, 255, 1);
-      await store.append([], {
-        documents: [
-          { kind: 'list', id: 'b', body: bytes },
-          { kind: 'list', id: 'a', body: 'x' },
-          { kind: 'token', id: 'a', body: 'ü' },
-        ],
-      });
-      const read = async (from: Store, kind: string) => [...(await from.documents(kind))];
-      expect(await read(await reopen(), 'list')).toEqual([
-        ['a', 'x'],
-        ['b', bytes],
-      ]);
-      await store.append([], {
-        documents: [
-          { kind: 'list', id: 'a', body: null },
-          { kind: 'list', id: 'none', body: null },
-          { kind: 'token', id: 'a', body: 'new' },
-        ],
-      });
-      expect(await read(store, 'list')).toEqual([['b', bytes]]);
-      expect(await read(await reopen(), 'token')).toEqual([['a', 'new']]);
     });
 
     it('moves every expiry, leaves permanent rules permanent, and remembers how the clocks stood', async () => {

@@ -80,8 +80,11 @@ export interface Store {
   audit(query: AuditQuery): Promise<readonly AuditRecord[]>;
   /** The documents of a kind, by their ids in ascending order. */
   documents(kind: string): Promise<ReadonlyMap<string, string | Uint8Array>>;
-  /** Moves every expiry by so many milliseconds, because the wall clock was set by as much, and stores the reading. */
-  moveExpiries(milliseconds: number, clock: ClockReading): Promise<void>;
+  /**
+   * Moves every expiry of a rule by so many milliseconds, because the wall clock was set by as much, and stores the reading and
+   * what else has an expiry.
+   */
+  moveExpiries(milliseconds: number, clock: ClockReading, documents?: readonly DocumentWrite[]): Promise<void>;
   /**
    * The packet filters that may hold something of rfw's. The rules, the guard and the notes of the store are about the first;
    * what the others hold stands beside them.
