@@ -1,10 +1,12 @@
 import { Readable } from 'node:stream';
+import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { chunksOf } from '../../domain/chunks.ts';
 import { RfwError } from '../../domain/errors.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { RequestError } from '../errors.ts';
 import { Change, changeJson } from './change-json.ts';
+import { eventPages } from './event-pages.ts';
 import { route } from './route.ts';
 import { ruleJson, timestamp } from './rule-json.ts';
 import { closed } from './schemas.ts';
@@ -12,7 +14,10 @@ import { closed } from './schemas.ts';
 /** Milliseconds of silence before a comment tells the client, and all between, that the stream still stands. */
 const heartbeat = 15_000;
 
-/** Changes that are read at once. */
+/** Milliseconds that a client has to take the end of a stream. */
+const farewell = 1000;
+
+/** Rules of a snapshot that are written at once. */
 const pageLength = 500;
 
 const example = {
@@ -95,6 +100,7 @@ export const streamEvents = route({
   const after = lastEventId(request.headers['last-event-id']) ?? query.since ?? engine.lastChange;
   refuseFuture(engine, after);
   const end = request.server.ending;
+  letGo(request, end);
   const events = eventText(engine, after, end, () => stillMay(principal));
   return {
     status: 200,
@@ -148,6 +154,16 @@ function compacted(since: number, oldest: number): RfwError {
   );
 }
 
+/** Breaks the connection some time after the end: a client that reads nothing would hold up the daemon that stops. */
+function letGo({ raw: { socket } }: FastifyRequest, end: AbortSignal): void {
+  const onEnd = (): void => {
+    const timer = setTimeout(() => socket.destroy(), farewell);
+    socket.once('close', () => clearTimeout(timer));
+  };
+  end.addEventListener('abort', onEnd);
+  socket.once('close', () => end.removeEventListener('abort', onEnd));
+}
+
 async function* eventText(
   engine: Engine,
   from: number,
@@ -157,18 +173,19 @@ async function* eventText(
   // So that a client knows at once that it is connected.
   yield ': rfw\n\n';
   let after = from;
+  const pages = eventPages(engine);
   const news = new News(engine, end);
   try {
     while (!end.aborted && stillMay()) {
-      const { changes, oldest, last } = await engine.history.changes(after, pageLength);
-      if (after + 1 < oldest) {
+      const { text, through, oldest, last } = await pages.after(after);
+      if (after + 1 < oldest && text === '') {
         after = oldest - 1;
         yield `id: ${after}\nevent: reset\ndata: ${JSON.stringify({ oldest, last, snapshot: '/v1/snapshot' })}\n\n`;
         continue;
       }
-      if (changes.length > 0) {
-        after = changes.at(-1)?.number ?? after;
-        yield changes.map(changeJson).map(eventOf).join('');
+      if (text !== '') {
+        after = through;
+        yield text;
       } else if ((await news.wait(() => engine.lastChange > after)) === 'nothing') {
         yield ': still here\n\n';
       }
@@ -176,10 +193,6 @@ async function* eventText(
   } finally {
     news.stop();
   }
-}
-
-function eventOf(change: ReturnType<typeof changeJson>): string {
-  return `id: ${change.number}\nevent: ${change.kind}\ndata: ${JSON.stringify(change)}\n\n`;
 }
 
 /** Waits until there is something new, for a heartbeat at most. */
