@@ -40,12 +40,16 @@ const headerLength = 1 + 4 * families.length;
  * changes; operations give a new one, in a time that grows with the number of ranges of both.
  */
 export class AddressSet {
-  static readonly empty = new AddressSet({ 4: noRanges(4), 6: noRanges(6) });
   readonly #ranges: ByFamily<AddressRanges>;
   #prefixCounts: ByFamily<number> | undefined;
 
   private constructor(ranges: ByFamily<AddressRanges>) {
     this.#ranges = ranges;
+  }
+
+  // No static field: what the compiler makes of one that is of its own class can't be run (TypeScript 7.0.2).
+  static get empty(): AddressSet {
+    return new AddressSet({ 4: noRanges(4), 6: noRanges(6) });
   }
 
   /** The addresses of all the ranges, which may overlap and come in any order. A Prefix goes through `rangeOf`. */

@@ -59,7 +59,10 @@ export class Lists {
     this.#counter = counter;
   }
 
-  static readonly none = new Lists([], new Whitelist([]), new Counter(0));
+  // No static field: what the compiler makes of one that is of its own class can't be run (TypeScript 7.0.2).
+  static get none(): Lists {
+    return new Lists([], new Whitelist([]), new Counter(0));
+  }
 
   /**
    * @param state what the run before handed over, if the same whitelist cut into the same lists
