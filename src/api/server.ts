@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { createServer as createHttpServer, type Server as HttpServer, METHODS, type RequestListener } from 'node:http';
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
@@ -79,6 +80,8 @@ export function makeServer(tls: TlsFiles | undefined): FastifyInstance {
   server.decorateRequest('principal');
   server.decorateRequest('door');
   const ending = new AbortController();
+  // Any number of answers may wait for it.
+  setMaxListeners(0, ending.signal);
   endings.set(server, ending);
   server.decorate('ending', ending.signal);
   server.decorateRequest('refusal');

@@ -1,8 +1,12 @@
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 
-/** A connection on which a test sends what bytes it likes, and what has come over it. */
+/** Characters of what has come that are kept. */
+const enough = 10_000;
+
+/** A connection on which a test sends what bytes it likes. */
 export class Peer {
+  /** The beginning of what has come over it. */
   received = '';
   /** Milliseconds from the beginning until the other side hung up; undefined as long as it hasn't. */
   ended: number | undefined;
@@ -16,7 +20,7 @@ export class Peer {
     };
     socket
       .on('data', (bytes) => {
-        this.received += bytes.toString('latin1');
+        if (this.received.length < enough) this.received += bytes.toString('latin1');
       })
       .on('error', over)
       .on('end', over)

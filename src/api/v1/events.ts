@@ -100,11 +100,12 @@ export const streamEvents = route({
   const after = lastEventId(request.headers['last-event-id']) ?? query.since ?? engine.lastChange;
   refuseFuture(engine, after);
   const end = request.server.ending;
-  letGo(request, end);
   const events = eventText(engine, after, end, () => stillMay(principal));
+  const body = Readable.from(events, { objectMode: false });
+  letGo(body, request, end);
   return {
     status: 200,
-    body: Readable.from(events, { objectMode: false }),
+    body,
     headers: { 'cache-control': 'no-store', 'x-accel-buffering': 'no' },
   };
 });
@@ -155,13 +156,10 @@ function compacted(since: number, oldest: number): RfwError {
 }
 
 /** Breaks the connection some time after the end: a client that reads nothing would hold up the daemon that stops. */
-function letGo({ raw: { socket } }: FastifyRequest, end: AbortSignal): void {
-  const onEnd = (): void => {
-    const timer = setTimeout(() => socket.destroy(), farewell);
-    socket.once('close', () => clearTimeout(timer));
-  };
+function letGo(stream: Readable, { raw: { socket } }: FastifyRequest, end: AbortSignal): void {
+  const onEnd = (): void => void setTimeout(() => socket.destroy(), farewell).unref();
   end.addEventListener('abort', onEnd);
-  socket.once('close', () => end.removeEventListener('abort', onEnd));
+  stream.once('close', () => end.removeEventListener('abort', onEnd));
 }
 
 async function* eventText(
