@@ -5,6 +5,7 @@ import { RfwError } from '../../domain/errors.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { RequestError } from '../errors.ts';
 import { Change, changeJson } from './change-json.ts';
+import { listJson } from './list-json.ts';
 import { route } from './route.ts';
 import { ruleJson, timestamp } from './rule-json.ts';
 import { closed } from './schemas.ts';
@@ -108,16 +109,16 @@ export const snapshot = route({
   method: 'GET',
   path: '/v1/snapshot',
   operationId: 'getSnapshot',
-  summary: 'All rules at once, to follow changes from',
+  summary: 'All rules and lists at once, to follow changes from',
   description:
-    'A line of JSON each: first the number of the last change, then the rules, newest first, at last how many there were. Whoever applies the changes since that number to these rules, in their order, has what stands. Where the last line is missing, something went wrong.',
+    'A line of JSON each: first the number of the last change, then the rules, newest first, then the lists without their entries, at last how many there were of both. Whoever applies the changes since that number to these, in their order, has what stands; of a list that has changed GET /v1/lists/{name} says how it is. Where the last line is missing, something went wrong.',
   tag: 'Changes',
   scope: 'rules:read',
   answers: {
     200: {
       description: 'The lines',
       type: 'application/x-ndjson',
-      example: `{"change":4711,"at":"2026-01-31T12:00:00.000Z"}\n${JSON.stringify(example.rule)}\n{"rules":1}\n`,
+      example: `{"change":4711,"at":"2026-01-31T12:00:00.000Z"}\n${JSON.stringify(example.rule)}\n{"rules":1,"lists":0}\n`,
     },
   },
 })(async (_asked, { engine }) => ({
@@ -222,5 +223,7 @@ async function* snapshotLines(engine: Engine): AsyncGenerator<string> {
     yield page.map((rule) => `${JSON.stringify(ruleJson(rule))}\n`).join('');
     await new Promise((resolve) => setImmediate(resolve));
   }
-  yield `${JSON.stringify({ rules })}\n`;
+  const lists = engine.listing.all;
+  yield lists.map((list) => `${JSON.stringify({ list: listJson(list) })}\n`).join('');
+  yield `${JSON.stringify({ rules, lists: lists.length })}\n`;
 }
