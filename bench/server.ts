@@ -11,10 +11,8 @@ import { guardOutward } from '../src/api/guards.ts';
 import { closeServer, makeServer } from '../src/api/server.ts';
 import { makeBackend } from '../src/daemon/backend.ts';
 import { loadSettings, protectionOf, type Settings } from '../src/daemon/settings.ts';
-import { chunksOf } from '../src/domain/chunks.ts';
 import { expiryAfter } from '../src/domain/duration.ts';
 import { anyInterface } from '../src/domain/interface.ts';
-import { bulkLength } from '../src/engine/bulk.ts';
 import { systemClock } from '../src/engine/clock.ts';
 import type { PutCommand } from '../src/engine/decide.ts';
 import { Engine } from '../src/engine/engine.ts';
@@ -85,17 +83,23 @@ function engineRoutes(server: FastifyInstance, engine: Engine): void {
   }));
 }
 
-function* puts(count: number): Generator<PutCommand> {
-  for (let index = 0; index < count; index++) {
-    const { action, chain, source } = ruleOf(index, 0);
+/** Commands that are made when they are taken. */
+function puts(count: number): { take(most: number): PutCommand[] } {
+  let index = 0;
+  const next = (): PutCommand => {
+    const { action, chain, source } = ruleOf(index++, 0);
     const spec = { action, chain, in: anyInterface, out: anyInterface, source, destination: 'any' } as const;
-    yield { kind: 'put', spec, expire: lifetime / 1000, origin: 'bench' };
-  }
+    return { kind: 'put', spec, expire: lifetime / 1000, origin: 'bench' };
+  };
+  return { take: (most) => Array.from({ length: Math.min(most, count - index) }, next) };
 }
 
 async function load(engine: Engine, { load: count }: LoadOrder): Promise<LoadReport> {
   const began = performance.now();
-  for (const commands of chunksOf(puts(count), bulkLength)) await engine.bulk.write({ commands, atomic: false });
+  const commands = puts(count);
+  for (let some = commands.take(engine.bulk.length); some.length > 0; some = commands.take(engine.bulk.length)) {
+    await engine.bulk.write({ commands: some, atomic: false });
+  }
   return { milliseconds: performance.now() - began, rules: engine.size, memory: memoryOf('self') };
 }
 

@@ -10,6 +10,7 @@ import { MemoryBackend } from '../backends/memory.ts';
 import { generate } from '../certs/generation.ts';
 import { parseSubjectNames } from '../certs/subject.ts';
 import { formatAddress } from '../domain/address.ts';
+import { type ListLimits, listLimits } from '../domain/list-entries.ts';
 import { parseWhitelist, Whitelist } from '../domain/whitelist.ts';
 import { systemClock } from '../engine/clock.ts';
 import { Engine } from '../engine/engine.ts';
@@ -78,6 +79,7 @@ interface Settings {
   logins: LoginPolicy;
   nonRestful: boolean;
   defaultExpire: number;
+  listLimits: ListLimits;
   /** What /v1 serves. */
   routes: readonly Route[];
   condition: Condition;
@@ -127,6 +129,7 @@ export async function openServer(more: Partial<Settings> = {}, tls?: Certificate
     logins: { failures: undefined, period: 600_000, firstDelay: 0, longestDelay: 0 },
     nonRestful: false,
     defaultExpire: 0,
+    listLimits,
     routes,
     condition: { state: 'ready' },
     principal: undefined,
@@ -224,6 +227,7 @@ function servicesOf(settings: Settings, engine: Engine, tokens: Tokens): Service
     engine,
     condition: () => settings.condition,
     defaultExpire: () => settings.defaultExpire,
+    listLimits: () => settings.listLimits,
     answers: new Answers(),
     connections: new Connections(),
     tokens,
@@ -237,8 +241,9 @@ const exampleStatus: Status = {
   state: 'ready',
   degraded: null,
   backend: 'memory',
-  capabilities: { summary: 'memory', ipv6: true, shortcomings: [] },
+  capabilities: { summary: 'memory', ipv6: true, lists: true, shortcomings: [] },
   rules: 0,
+  lists: 0,
   drifts: 0,
   queue: 0,
   startedAt: '2026-01-31T12:00:00.000Z',

@@ -40,12 +40,16 @@ const headerLength = 1 + 4 * families.length;
  * changes; operations give a new one, in a time that grows with the number of ranges of both.
  */
 export class AddressSet {
-  static readonly empty = new AddressSet({ 4: noRanges(4), 6: noRanges(6) });
   readonly #ranges: ByFamily<AddressRanges>;
   #prefixCounts: ByFamily<number> | undefined;
 
   private constructor(ranges: ByFamily<AddressRanges>) {
     this.#ranges = ranges;
+  }
+
+  // No static field: the compiler makes one that uses the class before it has a name for it.
+  static get empty(): AddressSet {
+    return nothing;
   }
 
   /** The addresses of all the ranges, which may overlap and come in any order. A Prefix goes through `rangeOf`. */
@@ -214,6 +218,8 @@ export class AddressSet {
     });
   }
 }
+
+const nothing = AddressSet.of([]);
 
 function unreadable(reason: string): RfwError {
   return new RfwError('store-failed', `A stored set of addresses can't be read: it ${reason}`);

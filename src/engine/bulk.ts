@@ -3,9 +3,10 @@ import type { Result } from './decide.ts';
 import type { Group } from './pending.ts';
 
 /**
- * Commands of a bulk that are best written at once: some 20 ms for whoever comes meanwhile, and few commits for a million.
+ * How many commands of a bulk are written at once: few commits for a million while nobody else asks for anything, and else few
+ * milliseconds for whoever comes meanwhile.
  */
-export const bulkLength = 4000;
+const [alone, besideOthers] = [4000, 1000];
 
 type Write = (group: Group, confirm?: ConfirmRequest) => Promise<readonly Result[]>;
 
@@ -16,14 +17,30 @@ type Write = (group: Group, confirm?: ConfirmRequest) => Promise<readonly Result
 export class Bulk {
   readonly #write: Write;
   #last: Promise<unknown> = Promise.resolve();
+  /** Whether others have come since a group began its way, and whether they had while the one before was on it. */
+  readonly #others = { now: false, before: false };
 
   constructor(write: Write) {
     this.#write = write;
   }
 
+  /** How many commands are best in a group now. */
+  get length(): number {
+    return this.#others.now || this.#others.before ? besideOthers : alone;
+  }
+
+  /** Notes that somebody else asks for something. */
+  meetOthers(): void {
+    this.#others.now = true;
+  }
+
   /** Brings commands to their effect, as `Engine.write`, when those have theirs that came here before. It is never overloaded. */
   write(group: Group, confirm?: ConfirmRequest): Promise<readonly Result[]> {
-    const turn = this.#last.then(() => this.#write(group, confirm));
+    const turn = this.#last.then(() => {
+      this.#others.before = this.#others.now;
+      this.#others.now = false;
+      return this.#write(group, confirm);
+    });
     this.#last = turn.catch(() => {});
     return turn;
   }

@@ -53,6 +53,18 @@ describe('many commands', () => {
     expect(host.engine.size).toBe(6001);
   });
 
+  it('are best many at once while nobody else asks for anything, and else fewer', async () => {
+    const host = await Host.running();
+    const { bulk } = host.engine;
+    const next = async (from: number): Promise<number> => {
+      await bulk.write({ commands: puts(bulk.length, from), atomic: false });
+      return bulk.length;
+    };
+    expect([bulk.length, await next(0)]).toEqual([4000, 4000]);
+    await host.put('198.51.100.1');
+    expect([bulk.length, await next(10_000), await next(20_000)]).toEqual([1000, 1000, 4000]);
+  });
+
   it('that are refused keep no other', async () => {
     const host = await Host.running();
     host.backend.refused.add(dumped('10.0.0.2'));

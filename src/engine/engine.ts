@@ -190,6 +190,7 @@ export class Engine {
    */
   async write(group: Group, confirm?: ConfirmRequest): Promise<readonly Result[]> {
     this.#requireRoom();
+    this.bulk.meetOthers();
     return this.#write(group, confirm);
   }
 

@@ -59,7 +59,9 @@ export class Lists {
     this.#counter = counter;
   }
 
-  static readonly none = new Lists([], new Whitelist([]), new Counter(0));
+  static get none(): Lists {
+    return new Lists([], new Whitelist([]), new Counter(0));
+  }
 
   /**
    * @param state what the run before handed over, if the same whitelist cut into the same lists

@@ -1,4 +1,4 @@
-import { parsePrefix } from '../../domain/address.ts';
+import { type Prefix, parsePrefix } from '../../domain/address.ts';
 import type { AskedCommand } from '../../engine/decide.ts';
 import { RequestError } from '../errors.ts';
 import { ItemChunk, type ItemReader } from './batch-items.ts';
@@ -37,7 +37,9 @@ class LinePattern {
 
   /** @param line with its end @returns undefined when there isn't just one address in it */
   static of(line: Buffer, command: AskedCommand): LinePattern | undefined {
-    if (command.spec.source !== 'any' && command.spec.destination !== 'any') return undefined;
+    const { source, destination } = command.spec;
+    if ((source !== 'any' && destination !== 'any') || isEverything(source) || isEverything(destination))
+      return undefined;
     const [found, another] = line.toString('latin1').matchAll(address);
     if (found === undefined || another !== undefined) return undefined;
     const end = found.index + found[0].length - 1;
@@ -66,6 +68,11 @@ class LinePattern {
   next(end: number): number {
     return end + this.#after.length;
   }
+}
+
+/** Whether a side holds every address: then it may become the other one, as `ruleSpec` says. */
+function isEverything(side: Prefix | 'any'): boolean {
+  return side !== 'any' && side.length === 0;
 }
 
 /** Reads the items of NDJSON: a JSON value a line. Empty lines are none. */
@@ -109,7 +116,9 @@ export class ItemLines {
     const text = this.#bytes.toString('latin1', pattern.begin(this.#at), end);
     let command: AskedCommand;
     try {
-      command = this.#items.withAddress(pattern.command, parsePrefix(text));
+      const prefix = parsePrefix(text);
+      if (isEverything(prefix)) return false;
+      command = this.#items.withAddress(pattern.command, prefix);
     } catch {
       // Read as JSON it says what is wrong.
       return false;
@@ -162,16 +171,16 @@ function tooLong(): RequestError {
   return new RequestError('request-invalid', `The line is longer than ${longestLine} bytes`);
 }
 
-/** The items of a body, some thousand at a time. */
+/** The items of a body, some at a time. @param most how many, asked before each of them */
 export async function* chunksOfLines(
   content: AsyncIterable<Buffer>,
   items: ItemReader,
-  most: number,
+  most: () => number,
 ): AsyncGenerator<ItemChunk> {
   const lines = new ItemLines(items);
   let chunk = new ItemChunk();
   const full = function* (): Generator<ItemChunk> {
-    while (lines.take(chunk, most)) {
+    while (lines.take(chunk, most())) {
       yield chunk;
       chunk = new ItemChunk();
     }

@@ -44,12 +44,11 @@ export const BatchSummary = closed(
     deleted: Count,
     absent: Type.Integer({ minimum: 0, description: 'To be deleted, but not there' }),
     refused: Count,
-    refusals: Type.Unsafe<Record<string, number>>(
-      Type.Object(
-        {},
-        { additionalProperties: Type.Integer({ minimum: 1 }), description: 'How many of them have each code' },
-      ),
-    ),
+    refusals: Type.Unsafe<Readonly<Record<string, number>>>({
+      type: 'object',
+      additionalProperties: { type: 'integer', minimum: 1 },
+      description: 'How many of them have each code',
+    }),
     errors: Type.Array(BatchError, { description: 'The first 1,000 of them' }),
   },
   { $id: 'BatchSummary' },

@@ -85,15 +85,14 @@ describe('a batch of lines', () => {
     await until(() => server.engine.size > 0);
     const single = await server.send('PUT', '/drop/input/any/198.51.100.1');
     const then = server.engine.size;
-    expect([single.status, then < 100_000, then % 4000]).toEqual([200, true, 1]);
+    expect([single.status, then < 100_000, then % 1000]).toEqual([200, true, 1]);
     expect(counts(summaryOf(await batch))).toBe('100000 received, 100000 created');
     expect(server.engine.size).toBe(100_001);
     const entries = (await audited()).filter(({ operation }) => operation === 'rules.batch');
-    expect([entries.length, entries[0]?.target, entries.at(-1)?.target]).toEqual([
-      25,
-      'lines 1 to 4000',
-      'lines 96001 to 100000',
-    ]);
+    expect(entries[0]?.target).toBe('lines 1 to 4000');
+    expect(entries.at(-1)?.target).toMatch(/ to 100000$/);
+    // Beside others they are fewer at a time.
+    expect(entries.length).toBeGreaterThan(25);
     expect(entries[0]).toMatchObject({ principal: 'local', door: 'local', after: { created: 4000 }, result: 'done' });
   });
 

@@ -1,6 +1,5 @@
 import { addAbortSignal } from 'node:stream';
 import { type Static, Type } from 'typebox';
-import { bulkLength } from '../../engine/bulk.ts';
 import { stoppingError } from '../../engine/pending.ts';
 import { RequestError } from '../errors.ts';
 import { ItemChunk, ItemReader } from './batch-items.ts';
@@ -120,7 +119,7 @@ async function run(asked: AskedBatch, services: Services, progress: Progress): P
   const content = addAbortSignal(ending, body.content);
   // Nobody asks for the digest of a body without a key.
   const digest = mutation.idempotencyKey === undefined ? undefined : new BodyDigest(content);
-  const chunks = chunksOfLines(digest?.content() ?? content, items, bulkLength);
+  const chunks = chunksOfLines(digest?.content() ?? content, items, () => services.engine.bulk.length);
   const batching: Batching = { ...common, places: 'line', body: digest };
   const atomic = query.mode === 'atomic';
   const atOnce = atomic || mutation.dryRun || mutation.confirm !== undefined;

@@ -1,8 +1,7 @@
 import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
-import type { NumberedChange } from '../../engine/changes.ts';
 import type { Engine } from '../../engine/engine.ts';
-import { changeJson } from './change-json.ts';
+import { eventPages, eventText } from './event-pages.ts';
 
 /** What a stream of changes needs. */
 export interface EventStreamOptions {
@@ -29,9 +28,6 @@ interface EventTimes {
 }
 
 const usualTimes: EventTimes = { heartbeat: 15_000, look: 1000, farewell: 1000 };
-
-/** Changes that are read at once: what waits for a client that reads slowly is about as much. */
-const pageLength = 500;
 
 /** The changes since a number as server-sent events, for as long as somebody listens. Nothing is read that nobody takes. */
 export class EventStream extends Readable {
@@ -71,15 +67,13 @@ export class EventStream extends Readable {
     if (!this.#begun) return this.#begin();
     const { engine, end, stillMay } = this.#options;
     while (!this.destroyed && !end.aborted && stillMay()) {
-      const { changes, oldest, last } = await engine.history.changes(this.#after, pageLength);
-      if (this.#after + 1 < oldest) {
+      const { text, through, oldest, last } = await eventPages(engine.history).after(this.#after);
+      if (this.#after + 1 < oldest && text === '') {
         this.#after = oldest - 1;
         return eventText(this.#after, 'reset', { oldest, last, snapshot: '/v1/snapshot' });
       }
-      if (changes.length > 0) {
-        this.#after = changes.at(-1)?.number ?? this.#after;
-        return changes.map(changeText).join('');
-      }
+      this.#after = through;
+      if (text !== '') return text;
       if (performance.now() - this.#spokeAt >= this.#times.heartbeat) return ': still here\n\n';
       await this.#news();
     }
@@ -115,14 +109,4 @@ export class EventStream extends Readable {
       };
     });
   }
-}
-
-function changeText(change: NumberedChange): string {
-  const json = changeJson(change);
-  return eventText(json.number, json.kind, json);
-}
-
-/** One event (https://html.spec.whatwg.org/multipage/server-sent-events.html, section 9.2.6). JSON has no line ends. */
-function eventText(id: number, event: string, data: unknown): string {
-  return `id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 }

@@ -1,3 +1,4 @@
+import type { ListLimits } from '../../domain/list-entries.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { Tokens } from '../access/tokens.ts';
 import type { Connections } from './connections.ts';
@@ -21,6 +22,8 @@ export interface Services {
   status(): Status;
   /** Seconds that a rule lasts which doesn't say how long; 0 is for ever. */
   defaultExpire(): number;
+  /** What a list may be. */
+  listLimits(): ListLimits;
   /** Answers to requests that may be sent again. */
   readonly answers: Answers;
   readonly connections: Connections;

@@ -3,7 +3,6 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parsePrefix } from '../../domain/address.ts';
 import type { PortGuard } from '../../domain/guard.ts';
 import type { Rule } from '../../domain/rule.ts';
-import type { RecordedChange } from '../changes.ts';
 import { loaded, rule, spec } from '../rules.fixture.ts';
 import type { Holder } from './holder.ts';
 import type { Intention, Mutation, Store } from './store.ts';
@@ -97,48 +96,6 @@ export function storeConformance(name: string, makeDisk: () => Promise<Disk>): v
       await store.append([insert(rule(1, '10.0.0.1'))]);
       await store.append([remove(rule(1, '10.0.0.1')), insert(rule(2, '10.0.0.1'))]);
       expect((await reopened()).rules).toEqual([rule(2, '10.0.0.1')]);
-    });
-
-    describe('takes many at once', () => {
-      const runs = [
-        ...range(20).map((at) => rule(1 + at, `10.0.0.${at}`)),
-        ...range(12).map((at) => rule(21 + at, `drop output any eth0 any 2001:db8:${at}::/48`)),
-        ...range(10).map((at) => rule(40 + at, `drop forward any any 10.1.0.${at} 10.2.0.0/16`, 5000)),
-        ...range(4).map((at) => rule(50 + 2 * at, `10.3.0.${at}`)),
-      ].map((one) => ({ ...one, createdAt: 1000, comment: 'all "of" them' }));
-      const created = runs.map((one): RecordedChange => ({ kind: 'created', rule: one, by: 'test' }));
-      const numbered = (changes: readonly RecordedChange[]) =>
-        changes.map((change, index) => ({ number: 1 + index, at: 7, change }));
-
-      it('that are alike, and gives each back', async () => {
-        await store.append(runs.map(insert));
-        expect((await reopened()).rules).toEqual(runs);
-        const later = runs.map((one) => ({ ...one, expiresAt: 9000, comment: one.seq % 7 === 0 ? 'x' : '' }));
-        await store.append(later.map(expiry));
-        expect((await reopened()).rules).toEqual(later);
-        await store.append(later.filter(({ seq }) => seq % 2 === 0).map(remove));
-        expect((await reopened()).rules).toEqual(later.filter(({ seq }) => seq % 2 !== 0));
-      });
-
-      it('and tells of each change, wherever it is asked to begin and to end', async () => {
-        await store.append(runs.map(insert), { changes: numbered(created) });
-        await reopen();
-        for (const [after, limit] of [
-          [0, 1000],
-          [5, 10],
-          [18, 4],
-          [45, 1000],
-        ] as const) {
-          const { changes } = await store.changes(after, limit);
-          expect(changes).toEqual(numbered(created).slice(after, after + limit));
-        }
-      });
-
-      it('and tells who made them when that is somebody else, or not all of them', async () => {
-        const some = created.map((change, index) => (index % 15 === 3 ? { ...change, by: 'another' } : change));
-        await store.append(runs.map(insert), { changes: numbered(some.slice(2)) });
-        expect((await (await reopen()).changes(0, 1000)).changes).toEqual(numbered(some.slice(2)));
-      });
     });
 
     it('remembers the highest place ever given out, also when no rule is left', async () => {
@@ -260,10 +217,6 @@ export function storeConformance(name: string, makeDisk: () => Promise<Disk>): v
       );
     });
   });
-}
-
-function range(length: number): number[] {
-  return Array.from({ length }, (_, index) => index);
 }
 
 /** The tuple of a rule and nothing else. */
