@@ -25,6 +25,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Who asks, as the door found out. */
     principal: Principal;
+    /** Who the door would find now, for answers that go on; `nobody` where it would turn the request away. */
+    principalNow: () => Principal;
     /** Which door that was. Set by the door, before anything else. */
     door: Door;
     /** What was thrown that isn't the fault of the client, for the log. */
@@ -78,9 +80,10 @@ export function makeServer(tls: TlsFiles | undefined): FastifyInstance {
     if (!server.supportedMethods.includes(method)) server.addHttpMethod(method, { hasBody: true });
   }
   server.decorateRequest('principal');
+  server.decorateRequest('principalNow');
   server.decorateRequest('door');
   const ending = new AbortController();
-  // Any number of answers may wait for it.
+  // Each answer that goes on listens to it.
   setMaxListeners(0, ending.signal);
   endings.set(server, ending);
   server.decorate('ending', ending.signal);
@@ -88,6 +91,7 @@ export function makeServer(tls: TlsFiles | undefined): FastifyInstance {
   server.decorateRequest('failure');
   server.addHook('onRequest', async (request) => {
     request.principal = nobody;
+    request.principalNow = () => nobody;
   });
   server.addHook('onRequest', async (request, reply) => {
     if (isV1(request.url)) reply.headers(securityHeaders).header('x-request-id', request.id);
@@ -215,6 +219,8 @@ export async function closeServer(server: FastifyInstance): Promise<void> {
   endings.get(server)?.abort();
   const began = performance.now();
   const watch = setInterval(() => {
+    // Those whose last answer has just ended would be kept for the next request.
+    server.server.closeIdleConnections();
     const waited = performance.now() - began;
     const idle = underWay.get(server)?.size === 0;
     if (waited > (idle ? closingPatience.sending : closingPatience.answering)) server.server.closeAllConnections();

@@ -13,6 +13,8 @@ export interface Capabilities {
   readonly shortcomings: readonly string[];
   /** Whether IPv6 rules can be enforced. */
   readonly ipv6: boolean;
+  /** Whether lists can be enforced. */
+  readonly lists: boolean;
 }
 
 /** A rule in the kernel, as a listing shows it. */

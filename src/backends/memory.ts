@@ -46,7 +46,7 @@ export class MemoryBackend implements Backend {
   #lists: readonly EnforcedList[] = [];
 
   async probe(): Promise<Capabilities> {
-    return { summary: 'memory: nothing is enforced', shortcomings: [], ipv6: true };
+    return { summary: 'memory: nothing is enforced', shortcomings: [], ipv6: true, lists: true };
   }
 
   async *read(standing: Iterable<RuleSpec>): AsyncIterable<readonly RuleState[]> {

@@ -22,7 +22,7 @@ describe('chooseBackend', () => {
 });
 
 describe('shortcomingsOf', () => {
-  const capabilities = { summary: '', shortcomings: ['It lacks this', 'It lacks that'], ipv6: true };
+  const capabilities = { summary: '', shortcomings: ['It lacks this', 'It lacks that'], ipv6: true, lists: true };
   const noReset = 'reject.tcp.reset has no effect with iptables: reject answers with icmp port unreachable';
 
   it.each([

@@ -5,8 +5,10 @@ import type { Credentials } from '../api/credentials.ts';
 import { formatAddress, parseAddress } from '../domain/address.ts';
 import { parseDuration } from '../domain/duration.ts';
 import { RfwError, reasonOf } from '../domain/errors.ts';
+import type { ListLimits } from '../domain/list-entries.ts';
 import { groupId, type LoginConfig, parseBlock, parseFailures } from './access-values.ts';
 import { type IniEntry, parseIni } from './ini.ts';
+import { listKeys, listLimitsOf } from './list-values.ts';
 
 export const backendChoices = ['auto', 'iptables', 'nftables', 'memory'] as const;
 export type BackendChoice = (typeof backendChoices)[number];
@@ -37,6 +39,7 @@ export interface Config {
   /** Whether reject answers TCP with a reset, where the backend is nftables. */
   readonly rejectTcpReset: boolean;
   readonly stateDir: string;
+  readonly listLimits: ListLimits;
   /** Seconds that an entry of the audit log is kept; 0 is for ever. */
   readonly auditKeep: number;
   /** How many entries it has at most; 0 is any number. */
@@ -98,6 +101,7 @@ const knownKeys = [
   'nftables.counters',
   'reject.tcp.reset',
   'state.dir',
+  ...listKeys,
   'audit.keep',
   'audit.limit',
 ] as const;
@@ -181,6 +185,7 @@ export function parseConfig(text: string, file: string): Config {
     nftablesCounters: settings.value('nftables.counters', 'auto', counterChoice),
     rejectTcpReset: settings.flag('reject.tcp.reset'),
     stateDir: settings.value('state.dir', '/var/lib/rfw', (text) => resolve(dirname(file), notEmpty(text))),
+    listLimits: listLimitsOf((key, fallback, parse) => settings.value(key, fallback, parse)),
     auditKeep: settings.value('audit.keep', '90d', parseDuration),
     auditLimit: settings.value('audit.limit', '1000000', count),
   };

@@ -92,6 +92,7 @@ export class Daemon {
       urls: () => doors.urls,
       tls: () => held.settings.tls,
       defaultExpire: () => held.settings.config.defaultExpire,
+      listLimits: () => held.settings.config.listLimits,
     });
     const { figures } = services;
     const doors = new Doors({
@@ -129,6 +130,7 @@ export class Daemon {
         onEvent,
         moving,
       });
+      warnOfIdleLists(log, chosen, engine);
       // While both are filled nothing is answered: what is deleted now would still be in the former one.
       await emptyFormer(log, holders, engine.size);
       ready.resolve(engine);
@@ -202,6 +204,14 @@ export class Daemon {
     chosen.backend.close();
     await store.close(snapshot);
   }
+}
+
+/** Lists that came along from another backend are kept where this one can't have any, and that is never kept quiet. */
+function warnOfIdleLists(log: Logger, { backend, capabilities }: ChosenBackend, { listing }: Engine): void {
+  if (capabilities.lists || listing.all.length === 0) return;
+  const lists = listing.all.map(({ name }) => name);
+  const example = `delete them with DELETE /v1/lists/${lists[0]}, or take another firewall.backend`;
+  log.error({ lists }, `Not enforced, since lists need more than ${backend.name} has on this host: ${example}`);
 }
 
 /** What can't be emptied, or forgotten, now has its turn again at the next start. */

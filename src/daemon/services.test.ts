@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { MemoryTokenStore } from '../api/access/token-store.ts';
 import { Tokens } from '../api/access/tokens.ts';
 import { MemoryBackend } from '../backends/memory.ts';
+import { listLimits } from '../domain/list-entries.ts';
 import { parseWhitelist } from '../domain/whitelist.ts';
 import { systemClock } from '../engine/clock.ts';
 import { Engine } from '../engine/engine.ts';
@@ -19,6 +20,7 @@ async function makeServices(engine: Promise<Engine>): Promise<DaemonServices> {
     chosen,
     tokens: await Tokens.load(new MemoryTokenStore()),
     defaultExpire: () => 0,
+    listLimits: () => listLimits,
     urls: () => ['http://127.0.0.1:1'],
     tls: () => undefined,
   });

@@ -1,5 +1,4 @@
 import { X509Certificate } from 'node:crypto';
-import type { Principal } from '../api/access/principal.ts';
 import type { Tokens } from '../api/access/tokens.ts';
 import type { TlsFiles } from '../api/server.ts';
 import { Connections } from '../api/v1/connections.ts';
@@ -7,6 +6,7 @@ import { Answers } from '../api/v1/idempotency.ts';
 import type { Status } from '../api/v1/schemas.ts';
 import type { Condition, Services } from '../api/v1/services.ts';
 import { RfwError, reasonOf } from '../domain/errors.ts';
+import type { ListLimits } from '../domain/list-entries.ts';
 import type { Whitelist } from '../domain/whitelist.ts';
 import type { Engine } from '../engine/engine.ts';
 import { Metrics } from '../metrics/metrics.ts';
@@ -24,6 +24,7 @@ interface ServicesOptions {
   readonly urls: () => readonly string[];
   /** Seconds that a rule lasts which doesn't say how long. */
   readonly defaultExpire: () => number;
+  readonly listLimits: () => ListLimits;
 }
 
 /** What stands behind the routes of /v1 in a daemon. */
@@ -33,6 +34,7 @@ export class DaemonServices implements Services {
   /** What is counted and timed. */
   readonly figures: Metrics;
   readonly defaultExpire: () => number;
+  readonly listLimits: () => ListLimits;
   readonly answers = new Answers();
   readonly connections = new Connections();
   readonly tokens: Tokens;
@@ -45,11 +47,12 @@ export class DaemonServices implements Services {
     this.#options = options;
     this.tokens = options.tokens;
     this.defaultExpire = options.defaultExpire;
+    this.listLimits = options.listLimits;
     this.figures = new Metrics({
       version,
       backend: options.chosen.backend.name,
       engine: () => this.#engine,
-      listEntries: () => new Map(),
+      listEntries: () => this.#engine?.listing.entriesByAction() ?? new Map(),
       certificateExpiry: () => expiryOf(options.tls()),
     });
     this.started = options.engine.then(
@@ -81,10 +84,6 @@ export class DaemonServices implements Services {
     return { state: this.#engine === undefined ? 'starting' : 'ready' };
   }
 
-  stillMay(principal: Principal): boolean {
-    return principal.kind !== 'token' || this.tokens.stands(principal);
-  }
-
   metrics(): Promise<string> {
     return this.figures.text();
   }
@@ -92,15 +91,16 @@ export class DaemonServices implements Services {
   status(): Status {
     const { engine } = this;
     const { backend, capabilities } = this.#options.chosen;
-    const { summary, ipv6, shortcomings } = capabilities;
+    const { summary, ipv6, lists, shortcomings } = capabilities;
     const { rss, heapUsed } = process.memoryUsage();
     return {
       version,
       state: engine.degraded === undefined ? 'ready' : 'degraded',
       degraded: engine.degraded ?? null,
       backend: backend.name,
-      capabilities: { summary, ipv6, shortcomings: [...shortcomings] },
+      capabilities: { summary, ipv6, lists, shortcomings: [...shortcomings] },
       rules: engine.size,
+      lists: engine.listing.all.length,
       drifts: engine.drifts,
       queue: engine.waiting,
       startedAt: new Date(this.#startedAt).toISOString(),

@@ -47,9 +47,9 @@ export class AddressSet {
     this.#ranges = ranges;
   }
 
-  // No static field: what the compiler makes of one that is of its own class can't be run (TypeScript 7.0.2).
+  // No static field: the compiler makes one that uses the class before it has a name for it.
   static get empty(): AddressSet {
-    return new AddressSet({ 4: noRanges(4), 6: noRanges(6) });
+    return nothing;
   }
 
   /** The addresses of all the ranges, which may overlap and come in any order. A Prefix goes through `rangeOf`. */
@@ -218,6 +218,8 @@ export class AddressSet {
     });
   }
 }
+
+const nothing = AddressSet.of([]);
 
 function unreadable(reason: string): RfwError {
   return new RfwError('store-failed', `A stored set of addresses can't be read: it ${reason}`);

@@ -57,6 +57,7 @@ export class Confirmations {
   readonly #options: ConfirmationsOptions;
   readonly #waiting = new Map<string, Waiting>();
   readonly #timers = new Map<string, NodeJS.Timeout>();
+  #stopped = false;
 
   constructor(options: ConfirmationsOptions) {
     this.#options = options;
@@ -138,6 +139,7 @@ export class Confirmations {
   }
 
   stop(): void {
+    this.#stopped = true;
     for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
   }
@@ -155,6 +157,8 @@ export class Confirmations {
   }
 
   #setTimer(waiting: Waiting, left = this.#left(waiting)): void {
+    // The next run goes on waiting.
+    if (this.#stopped) return;
     clearTimeout(this.#timers.get(waiting.id));
     const ring = (): void => {
       if (this.#left(waiting) > 0) this.#setTimer(waiting);

@@ -38,6 +38,11 @@ interface Asked {
   /** Whether the caller may change nothing but lists of the same origin. */
   readonly ownOnly?: boolean;
   readonly condition?: Condition;
+  /**
+   * Whether the caller may have a list with these properties; of one that is removed, those that it had. Pure.
+   * @throws RfwError when not; nothing is done then
+   */
+  readonly allow?: (list: ListProperties, before: List | undefined) => void;
 }
 
 /** Gives a list other addresses, or makes it: then action and chain have to be given. */
@@ -90,6 +95,14 @@ export function decideList(lists: Lists, command: ListCommand, now: number): Dec
   const before = lists.get(command.name, now);
   refuseUnmet(command, before);
   refuseForeign(command, before);
+  const decided = decideOwn(lists, command, before, now);
+  const { outcome } = decided;
+  if (outcome.status === 'deleted') command.allow?.(outcome.before, outcome.before);
+  else if (outcome.status !== 'absent') command.allow?.(outcome.list, outcome.before);
+  return decided;
+}
+
+function decideOwn(lists: Lists, command: ListCommand, before: List | undefined, now: number): DecidedList {
   if (before === undefined) return command.kind === 'replace' ? create(lists, command, now) : absent(lists);
   if (command.kind === 'remove') return { outcome: { status: 'deleted', before }, next: lists.without(before.name) };
   const addresses = command.kind === 'replace' ? command.addresses : changed(before.addresses, command);

@@ -1,4 +1,5 @@
 import type { Backend, ListCount } from '../backends/backend.ts';
+import type { AddressSet } from '../domain/address-set.ts';
 import type { ListName } from '../domain/list.ts';
 import { type Action, actions } from '../domain/rule.ts';
 import { type ListChange, listChange, rfwItself } from './changes.ts';
@@ -49,6 +50,11 @@ export class Listing {
 
   get(name: ListName): List | undefined {
     return this.#lists.get(name, this.#now);
+  }
+
+  /** What the whitelist keeps out of a list. */
+  cutOf(name: ListName): AddressSet {
+    return this.#lists.cutOf(name);
   }
 
   /** How many entries the lists of each action have. */

@@ -59,7 +59,6 @@ export class Lists {
     this.#counter = counter;
   }
 
-  // No static field: what the compiler makes of one that is of its own class can't be run (TypeScript 7.0.2).
   static get none(): Lists {
     return new Lists([], new Whitelist([]), new Counter(0));
   }

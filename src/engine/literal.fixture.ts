@@ -35,7 +35,7 @@ export class LiteralBackend implements Kernel {
   }
 
   async probe(): Promise<Capabilities> {
-    return { summary: 'literal', shortcomings: [], ipv6: true };
+    return { summary: 'literal', shortcomings: [], ipv6: true, lists: true };
   }
 
   read(): AsyncIterable<readonly RuleState[]> {

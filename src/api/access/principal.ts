@@ -1,3 +1,4 @@
+import { type Range, widthOf } from '../../domain/address.ts';
 import { RfwError } from '../../domain/errors.ts';
 import { type Action, type Chain, familyOf, type RuleSpec } from '../../domain/rule.ts';
 
@@ -83,20 +84,48 @@ export function ownOnly(principal: Principal): boolean {
  * @param ttl seconds; 0 and null are permanent; `unchanged` where the change sets no expiry, such as a deletion
  * @throws RfwError `beyond-limits` that says which limit it is and what is allowed
  */
-export function refuseBeyondLimits(
-  { name, limits }: Principal,
-  spec: RuleSpec,
+export function refuseBeyondLimits(principal: Principal, spec: RuleSpec, ttl: number | null | 'unchanged'): void {
+  refuseMatch(principal, spec);
+  refuseShortPrefix(principal.name, principal.limits, spec);
+  refuseTtl(principal, 'rule', ttl);
+}
+
+/**
+ * Refuses a change of a list that is beyond the limits of a principal, but for the lengths of its prefixes.
+ * @param ttl as of `refuseBeyondLimits`
+ * @throws RfwError `beyond-limits` that says which limit it is and what is allowed
+ */
+export function refuseListBeyondLimits(
+  principal: Principal,
+  list: Pick<RuleSpec, 'action' | 'chain'>,
   ttl: number | null | 'unchanged',
 ): void {
-  const { actions, chains, longestTtl } = limits;
-  if (actions !== undefined && !actions.includes(spec.action))
-    throw beyond(name, `the action ${spec.action}`, actions.join(', '));
-  if (chains !== undefined && !chains.includes(spec.chain))
-    throw beyond(name, `the chain ${spec.chain}`, chains.join(', '));
-  refuseShortPrefix(name, limits, spec);
+  refuseMatch(principal, list);
+  refuseTtl(principal, 'list', ttl);
+}
+
+function refuseMatch({ name, limits }: Principal, { action, chain }: Pick<RuleSpec, 'action' | 'chain'>): void {
+  const { actions, chains } = limits;
+  if (actions !== undefined && !actions.includes(action))
+    throw beyond(name, `the action ${action}`, actions.join(', '));
+  if (chains !== undefined && !chains.includes(chain)) throw beyond(name, `the chain ${chain}`, chains.join(', '));
+}
+
+function refuseTtl({ name, limits: { longestTtl } }: Principal, what: string, ttl: number | null | 'unchanged'): void {
   if (longestTtl === undefined || ttl === 'unchanged') return;
-  if (ttl === null || ttl === 0) throw beyond(name, 'a permanent rule', `at most ${longestTtl} seconds`);
+  if (ttl === null || ttl === 0) throw beyond(name, `a permanent ${what}`, `at most ${longestTtl} seconds`);
   if (ttl > longestTtl) throw beyond(name, `${ttl} seconds`, `at most ${longestTtl} seconds`);
+}
+
+/**
+ * Refuses a whitelist entry that protects more addresses than a principal may block at once: it would take out the rules on all of
+ * them.
+ * @throws RfwError `beyond-limits`
+ */
+export function refuseWideEntry({ name, limits }: Principal, { family, first, last }: Range): void {
+  const shortest = limits.shortestPrefix?.[family];
+  if (shortest === undefined || last - first < 1n << BigInt(widthOf(family) - shortest)) return;
+  throw beyond(name, 'so many addresses', `as many as a prefix of /${shortest} has, for IPv${family}`);
 }
 
 /** A rule with two sides matches less than with either alone, so it is the longer of the two prefixes that counts. */

@@ -72,17 +72,23 @@ function boundLists(lists: readonly MatchedList[], decisive: List | undefined): 
 }
 
 function where(bound: Rule | List, fate: string): string {
-  const only = onlyWhere(bound) ?? '';
-  return `${only.charAt(0).toUpperCase()}${only.slice(1)} they are ${fate}.`;
+  const place = placeOf(bound);
+  return `${place.charAt(0).toUpperCase()}${place.slice(1)} they are ${fate}.`;
 }
 
-/** For which interfaces alone a rule or list is: `only on eth0`; undefined when it is for all. */
-export function onlyWhere({ chain, in: into, out }: Pick<Rule, 'chain' | 'in' | 'out'>): string | undefined {
+/** For which interfaces alone a rule or a list is: `only on eth0`. */
+export function onlyWhere(bound: Rule | List): string {
+  return `only ${placeOf(bound)}`;
+}
+
+/** The interfaces of what has some. */
+function placeOf({ chain, in: into, out }: Rule | List): string {
+  const [by, from] = chain === 'forward' ? ['in by', 'out by'] : ['on', 'on'];
   const sides = [
-    ...(into === anyInterface ? [] : [chain === 'forward' ? `in by ${into}` : `on ${into}`]),
-    ...(out === anyInterface ? [] : [chain === 'forward' ? `out by ${out}` : `on ${out}`]),
+    ...(into === anyInterface ? [] : [`${by} ${into}`]),
+    ...(out === anyInterface ? [] : [`${from} ${out}`]),
   ];
-  return sides.length === 0 ? undefined : `only ${sides.join(' and ')}`;
+  return sides.join(' and ');
 }
 
 function hint({ destination }: PacketQuestion, pairs: number): string {

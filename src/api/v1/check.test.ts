@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parsePrefix } from '../../domain/address.ts';
+import { parseInterface } from '../../domain/interface.ts';
+import { removeList, replaceList } from '../../engine/lists.fixture.ts';
 import { spec, whitelist } from '../../engine/rules.fixture.ts';
 import { type OpenServer, openServer } from '../server.fixture.ts';
 
@@ -67,11 +69,42 @@ describe('GET /v1/check', () => {
     });
   });
 
+  it('tells of lists after the rules, and which of them decides', async () => {
+    const properties = (more: object) => ({ action: 'drop', chain: 'input', comment: 'DROP', ...more }) as const;
+    const entries = ['198.51.100.0/24', '203.0.113.7'];
+    for (const [name, more] of [
+      ['old', {}],
+      ['bound', { in: parseInterface('eth0'), action: 'reject' }],
+    ] as const) {
+      await server.engine.listing.write(replaceList(name, entries, properties(more)), () => ({}));
+    }
+    const { packets } = await check('ip=198.51.100.9&chain=input');
+    expect(packets[0]).toMatchObject({
+      verdict: 'drop',
+      reason: 'list',
+      rules: [],
+      lists: [
+        { name: 'bound', decides: false, only: 'only on eth0', action: 'reject' },
+        { name: 'old', decides: true, only: null, comment: 'DROP', origin: 'test' },
+      ],
+    });
+    expect(await sentences('ip=198.51.100.9&chain=input')).toEqual([
+      'Packets from 198.51.100.9 to this host are dropped for good by the list old (DROP), which test made and which is of …. Only on eth0 they are rejected for good by the list bound (DROP), which test made and which is of ….',
+    ]);
+    const ruled = await check('ip=203.0.113.7&chain=input&in=eth1');
+    expect(ruled.packets[0]).toMatchObject({
+      verdict: 'accept',
+      reason: 'rule',
+      lists: [{ name: 'old', decides: false }],
+    });
+    for (const name of ['old', 'bound']) await server.engine.listing.write(removeList(name), () => ({}));
+  });
+
   it('says it for people', async () => {
     expect(await sentences('ip=203.0.113.200')).toEqual([
       'Packets from 203.0.113.200 to this host are dropped for good by drop~input~any~any~203.0.113.0_24~any (botnet), which token:detector put at ….',
       'Packets from this host to 203.0.113.200 meet no rule and no list of rfw.',
-      'Packets that are forwarded from 203.0.113.200 meet no rule and no list of rfw. Only in by lan they are accepted for good by accept~forward~lan~any~203.0.113.0_24~any, which token:detector put at ….',
+      'Packets that are forwarded from 203.0.113.200 meet no rule and no list of rfw. In by lan they are accepted for good by accept~forward~lan~any~203.0.113.0_24~any, which token:detector put at ….',
       'Packets that are forwarded to 203.0.113.200 meet no rule and no list of rfw.',
     ]);
     expect(await sentences('ip=203.0.113.7&chain=input&in=eth0')).toEqual([

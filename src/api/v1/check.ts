@@ -173,12 +173,12 @@ function packetJson(question: PacketQuestion, explanation: Explanation): Static<
     rules: matches.map(({ rule, isBound }) => ({
       ...ruleJson(rule),
       decides: rule === decisive,
-      only: isBound ? (onlyWhere(rule) ?? null) : null,
+      only: isBound ? onlyWhere(rule) : null,
     })),
     lists: lists.map(({ list, isBound }) => ({
       ...checkedList(list),
       decides: list === decisiveList,
-      only: isBound ? (onlyWhere(list) ?? null) : null,
+      only: isBound ? onlyWhere(list) : null,
     })),
     pairs,
     guard: guard ?? null,

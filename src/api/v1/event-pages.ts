@@ -1,11 +1,14 @@
-import type { Engine } from '../../engine/engine.ts';
+import type { NumberedChange } from '../../engine/changes.ts';
+import type { Store } from '../../engine/store/store.ts';
 import { changeJson } from './change-json.ts';
 
-/** Changes that are read at once. */
+/** Changes that are read at once: what waits for a client that reads slowly is about as much. */
 const pageLength = 500;
 
 /** Pages that are kept: some hundred KB each. Those who follow live are at the same place, or a few pages apart. */
 const keptPages = 8;
+
+type History = Pick<Store, 'changes'>;
 
 /** Some changes as server-sent events. */
 interface EventPage {
@@ -20,11 +23,11 @@ interface EventPage {
 
 /** What those who follow are sent, read and written once for all of them: fifty would have to wait for each other otherwise. */
 class EventPages {
-  readonly #history: Engine['history'];
+  readonly #history: History;
   /** By the change after which they begin, the one that was read last at the end. */
   readonly #pages = new Map<number, Promise<EventPage>>();
 
-  constructor(history: Engine['history']) {
+  constructor(history: History) {
     this.#history = history;
   }
 
@@ -54,22 +57,26 @@ class EventPages {
   async #read(after: number): Promise<EventPage> {
     const { changes, oldest, last } = await this.#history.changes(after, pageLength);
     // What is missing before the first one that is left is told first.
-    const text = after + 1 < oldest ? '' : changes.map(changeJson).map(eventOf).join('');
+    const text = after + 1 < oldest ? '' : changes.map(changeText).join('');
     return { text, through: text === '' ? after : (changes.at(-1)?.number ?? after), oldest, last };
   }
 }
 
-const pagesOfEngines = new WeakMap<Engine, EventPages>();
+const pagesOfHistories = new WeakMap<History, EventPages>();
 
-/** The pages that all have in common who follow an engine. */
-export function eventPages(engine: Engine): EventPages {
-  const known = pagesOfEngines.get(engine);
-  if (known !== undefined) return known;
-  const pages = new EventPages(engine.history);
-  pagesOfEngines.set(engine, pages);
-  return pages;
+/** The pages that all have in common who follow one history. */
+export function eventPages(history: History): EventPages {
+  const known = pagesOfHistories.get(history) ?? new EventPages(history);
+  pagesOfHistories.set(history, known);
+  return known;
 }
 
-function eventOf(change: ReturnType<typeof changeJson>): string {
-  return `id: ${change.number}\nevent: ${change.kind}\ndata: ${JSON.stringify(change)}\n\n`;
+function changeText(change: NumberedChange): string {
+  const json = changeJson(change);
+  return eventText(json.number, json.kind, json);
+}
+
+/** One event (https://html.spec.whatwg.org/multipage/server-sent-events.html, section 9.2.6). JSON has no line ends. */
+export function eventText(id: number, event: string, data: unknown): string {
+  return `id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 }

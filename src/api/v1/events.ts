@@ -1,21 +1,15 @@
 import { Readable } from 'node:stream';
-import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { chunksOf } from '../../domain/chunks.ts';
 import { RfwError } from '../../domain/errors.ts';
 import type { Engine } from '../../engine/engine.ts';
+import { may } from '../access/principal.ts';
 import { RequestError } from '../errors.ts';
 import { Change, changeJson } from './change-json.ts';
-import { eventPages } from './event-pages.ts';
+import { EventStream } from './event-stream.ts';
 import { route } from './route.ts';
 import { ruleJson, timestamp } from './rule-json.ts';
 import { closed } from './schemas.ts';
-
-/** Milliseconds of silence before a comment tells the client, and all between, that the stream still stands. */
-const heartbeat = 15_000;
-
-/** Milliseconds that a client has to take the end of a stream. */
-const farewell = 1000;
 
 /** Rules of a snapshot that are written at once. */
 const pageLength = 500;
@@ -67,7 +61,7 @@ export const listChanges = route({
     },
   },
 })(async ({ query: { since, limit = 500 } }, { engine }) => {
-  refuseFuture(engine, since);
+  refuseFuture(engine, since, 'since');
   const { changes, oldest, last } = await engine.history.changes(since, limit);
   if (since + 1 < oldest) throw compacted(since, oldest);
   return { status: 200, body: { items: changes.map(changeJson), next: changes.at(-1)?.number ?? since, last } };
@@ -96,18 +90,19 @@ export const streamEvents = route({
       example: `id: 4711\nevent: rule-created\ndata: ${JSON.stringify(example)}\n\n`,
     },
   },
-})(async ({ query, request, principal }, { engine, stillMay }) => {
-  const after = lastEventId(request.headers['last-event-id']) ?? query.since ?? engine.lastChange;
-  refuseFuture(engine, after);
-  const end = request.server.ending;
-  const events = eventText(engine, after, end, () => stillMay(principal));
-  const body = Readable.from(events, { objectMode: false });
-  letGo(body, request, end);
-  return {
-    status: 200,
-    body,
-    headers: { 'cache-control': 'no-store', 'x-accel-buffering': 'no' },
-  };
+})(async ({ query, request }, { engine }) => {
+  const header = lastEventId(request.headers['last-event-id']);
+  const after = header ?? query.since ?? engine.lastChange;
+  refuseFuture(engine, after, header === undefined ? 'since' : 'last-event-id');
+  const body = new EventStream({
+    engine,
+    after,
+    end: request.server.ending,
+    stillMay: () => may(request.principalNow(), 'rules:read'),
+    socket: request.raw.socket,
+  });
+  // So that a proxy in between hands on what comes, as it comes.
+  return { status: 200, body, headers: { 'x-accel-buffering': 'no' } };
 });
 
 /** All that stands, and the change after which that is so. */
@@ -117,14 +112,14 @@ export const snapshot = route({
   operationId: 'getSnapshot',
   summary: 'All rules at once, to follow changes from',
   description:
-    'A line of JSON each: first the number of the last change, then the rules, newest first, at last how many there were. Whoever applies the changes since that number to these rules, in their order, has what stands. Where the last line is missing, something went wrong.',
+    'A line of JSON each: first the number of the last change, with the entries that were added to the whitelist, then the rules, newest first, at last how many there were. Whoever applies the changes since that number to these rules, in their order, has what stands. Where the last line is missing, something went wrong.',
   tag: 'Changes',
   scope: 'rules:read',
   answers: {
     200: {
       description: 'The lines',
       type: 'application/x-ndjson',
-      example: `{"change":4711,"at":"2026-01-31T12:00:00.000Z"}\n${JSON.stringify(example.rule)}\n{"rules":1}\n`,
+      example: `{"change":4711,"at":"2026-01-31T12:00:00.000Z","whitelist":["192.0.2.0/24"]}\n${JSON.stringify(example.rule)}\n{"rules":1}\n`,
     },
   },
 })(async (_asked, { engine }) => ({
@@ -142,10 +137,11 @@ function lastEventId(header: string | string[] | undefined): number | undefined 
 }
 
 /** A number that was never given is one of another host, or of a database that was replaced. */
-function refuseFuture({ lastChange }: Engine, since: number): void {
+function refuseFuture({ lastChange }: Engine, since: number, parameter: 'since' | 'last-event-id'): void {
   if (since <= lastChange) return;
   const message = `is after the last change, ${lastChange}: it is not from this database`;
-  throw new RequestError('request-invalid', `The parameter since ${message}`, [{ parameter: 'since', message }]);
+  const what = parameter === 'since' ? 'parameter since' : 'header Last-Event-ID';
+  throw new RequestError('request-invalid', `The ${what} ${message}`, [{ parameter, message }]);
 }
 
 function compacted(since: number, oldest: number): RfwError {
@@ -155,78 +151,9 @@ function compacted(since: number, oldest: number): RfwError {
   );
 }
 
-/** Breaks the connection some time after the end: a client that reads nothing would hold up the daemon that stops. */
-function letGo(stream: Readable, { raw: { socket } }: FastifyRequest, end: AbortSignal): void {
-  const onEnd = (): void => void setTimeout(() => socket.destroy(), farewell).unref();
-  end.addEventListener('abort', onEnd);
-  stream.once('close', () => end.removeEventListener('abort', onEnd));
-}
-
-async function* eventText(
-  engine: Engine,
-  from: number,
-  end: AbortSignal,
-  stillMay: () => boolean,
-): AsyncGenerator<string> {
-  // So that a client knows at once that it is connected.
-  yield ': rfw\n\n';
-  let after = from;
-  const pages = eventPages(engine);
-  const news = new News(engine, end);
-  try {
-    while (!end.aborted && stillMay()) {
-      const { text, through, oldest, last } = await pages.after(after);
-      if (after + 1 < oldest && text === '') {
-        after = oldest - 1;
-        yield `id: ${after}\nevent: reset\ndata: ${JSON.stringify({ oldest, last, snapshot: '/v1/snapshot' })}\n\n`;
-        continue;
-      }
-      if (text !== '') {
-        after = through;
-        yield text;
-      } else if ((await news.wait(() => engine.lastChange > after)) === 'nothing') {
-        yield ': still here\n\n';
-      }
-    }
-  } finally {
-    news.stop();
-  }
-}
-
-/** Waits until there is something new, for a heartbeat at most. */
-class News {
-  readonly #end: AbortSignal;
-  readonly #deafen: () => void;
-  #wake: () => void = () => {};
-
-  constructor(engine: Engine, end: AbortSignal) {
-    this.#end = end;
-    this.#deafen = engine.recorded.listen(() => this.#wake());
-    end.addEventListener('abort', this.#onEnd);
-  }
-
-  readonly #onEnd = (): void => this.#wake();
-
-  wait(isThere: () => boolean): Promise<'something' | 'nothing'> {
-    if (isThere() || this.#end.aborted) return Promise.resolve('something');
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => resolve('nothing'), heartbeat);
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve('something');
-      };
-    });
-  }
-
-  stop(): void {
-    this.#deafen();
-    this.#wake();
-    this.#end.removeEventListener('abort', this.#onEnd);
-  }
-}
-
 async function* snapshotLines(engine: Engine): AsyncGenerator<string> {
-  yield `${JSON.stringify({ change: engine.lastChange, at: timestamp(Date.now()) })}\n`;
+  const whitelist = engine.whitelisting.added.map(({ entry }) => entry.text);
+  yield `${JSON.stringify({ change: engine.lastChange, at: timestamp(Date.now()), whitelist })}\n`;
   let rules = 0;
   for (const page of chunksOf(engine.reader.all(), pageLength)) {
     rules += page.length;

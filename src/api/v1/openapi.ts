@@ -1,4 +1,4 @@
-import type { TSchema } from 'typebox';
+import { type TSchema, Type } from 'typebox';
 import type { ErrorCode } from '../../domain/errors.ts';
 import { problems } from '../problem.ts';
 import { SchemaBook } from './components.ts';
@@ -70,7 +70,7 @@ function securityOf({ scope }: RouteDefinition): Part[] {
   return [{ basic: [] }, { bearer: needed }, { certificate: needed }];
 }
 
-function parametersOf({ params, query, mutation }: RouteDefinition, book: SchemaBook): Part[] {
+function parametersOf({ params, query, mutation, conditions = {} }: RouteDefinition, book: SchemaBook): Part[] {
   const queries = { ...query?.properties, ...(mutation ? mutationQuery : {}) };
   return [
     ...Object.entries(params?.properties ?? {}).map(([name, schema]) => parameter('path', name, schema, true, book)),
@@ -78,6 +78,9 @@ function parametersOf({ params, query, mutation }: RouteDefinition, book: Schema
       parameter('query', name, schema, query?.required?.includes(name) === true, book),
     ),
     ...(mutation ? [parameter('header', 'Idempotency-Key', idempotencyKey, false, book)] : []),
+    ...Object.entries(conditions).map(([name, description]) =>
+      parameter('header', name, Type.String({ description }), false, book),
+    ),
   ];
 }
 

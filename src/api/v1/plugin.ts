@@ -53,6 +53,7 @@ function serve(scope: FastifyInstance, route: Route, services: Services): void {
 
 function ask(route: Route, request: FastifyRequest, params: ParameterReader, query: ParameterReader): Asked {
   const given = query(request.query as Record<string, unknown>);
+  if (!route.mutation) refuseKey(route, request);
   const asked = {
     params: params(request.params as Record<string, unknown>),
     query: given,
@@ -63,6 +64,15 @@ function ask(route: Route, request: FastifyRequest, params: ParameterReader, que
   };
   // `route` gives the handler the types that these values were checked against.
   return asked as unknown as Asked;
+}
+
+/** Who sends a key relies on it. @throws RequestError `request-invalid` */
+function refuseKey({ method }: Route, { headers }: FastifyRequest): void {
+  if (method === 'GET' || headers['idempotency-key'] === undefined) return;
+  const message = 'has no meaning here: what is sent twice is done twice';
+  throw new RequestError('request-invalid', `The header Idempotency-Key ${message}`, [
+    { parameter: 'idempotency-key', message },
+  ]);
 }
 
 function bodyOf({ body: definition }: Route, body: ReadBody | undefined): unknown {

@@ -80,6 +80,8 @@ export interface RouteDefinition {
   readonly problems?: readonly ErrorCode[];
   /** It changes something: then it takes dryRun, confirm and Idempotency-Key. */
   readonly mutation?: true;
+  /** The headers by which it depends on how things are, and what each of them does here. */
+  readonly conditions?: Readonly<Partial<Record<'If-Match' | 'If-None-Match', string>>>;
   /** It answers while rfw is still starting; all others wait. */
   readonly early?: true;
 }

@@ -5,6 +5,9 @@ import { confirm, listConfirmations } from './confirmations.ts';
 import { documentRoutes } from './documents.ts';
 import { listChanges, snapshot, streamEvents } from './events.ts';
 import { live, ready } from './health.ts';
+import { deleteList, patchList } from './list-changes.ts';
+import { putList } from './list-replacement.ts';
+import { getList, listLists } from './lists.ts';
 import { metrics } from './metrics.ts';
 import type { Route } from './route.ts';
 import { deleteRule, patchRule, putRule } from './rule-changes.ts';
@@ -24,6 +27,11 @@ export const routes: readonly Route[] = [
   patchRule,
   deleteRule,
   check,
+  listLists,
+  putList,
+  getList,
+  patchList,
+  deleteList,
   listWhitelist,
   addWhitelistEntry,
   removeWhitelistEntry,

@@ -209,6 +209,7 @@ const Capabilities = closed(
   {
     summary: Type.String({ description: 'What was found on this host' }),
     ipv6: Type.Boolean({ description: 'Whether IPv6 rules can be enforced' }),
+    lists: Type.Boolean({ description: 'Whether lists can be enforced' }),
     shortcomings: Type.Array(Type.String(), { description: 'What the kernel lacks, and how rfw makes do' }),
   },
   { $id: 'Capabilities' },
@@ -222,6 +223,7 @@ export const Status = closed(
     backend: Type.Enum(['iptables', 'nftables', 'memory']),
     capabilities: Capabilities,
     rules: Count,
+    lists: Count,
     drifts: Type.Integer({ minimum: 0, description: 'How often changes of others were repaired since the start' }),
     queue: Type.Integer({ minimum: 0, description: 'How many changes wait' }),
     startedAt: Timestamp,

@@ -1,5 +1,5 @@
+import type { ListLimits } from '../../domain/list-entries.ts';
 import type { Engine } from '../../engine/engine.ts';
-import type { Principal } from '../access/principal.ts';
 import type { Tokens } from '../access/tokens.ts';
 import type { Connections } from './connections.ts';
 import type { Answers } from './idempotency.ts';
@@ -22,12 +22,12 @@ export interface Services {
   status(): Status;
   /** Seconds that a rule lasts which doesn't say how long; 0 is for ever. */
   defaultExpire(): number;
+  /** What a list may be. */
+  listLimits(): ListLimits;
   /** Answers to requests that may be sent again. */
   readonly answers: Answers;
   readonly connections: Connections;
   readonly tokens: Tokens;
-  /** Whether the principal still is what a door once found: a token may have been taken back since. */
-  stillMay(principal: Principal): boolean;
   /** The metrics in the text format of Prometheus. */
   metrics(): Promise<string>;
 }

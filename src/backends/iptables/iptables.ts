@@ -63,6 +63,7 @@ export class IptablesBackend implements Backend {
         ...(lists === undefined ? [] : [`Lists are kept but not enforced: ${lists}`]),
       ],
       ipv6: ipv6 === undefined,
+      lists: lists === undefined,
     };
   }
 

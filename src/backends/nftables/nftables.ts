@@ -86,6 +86,7 @@ export class NftablesBackend implements Backend {
       summary: `nftables (Linux ${release()}, ${how})`,
       shortcomings: shortcomingsOf(features, this.#options),
       ipv6: true,
+      lists: true,
     };
   }
 
