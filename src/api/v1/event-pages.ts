@@ -1,14 +1,11 @@
-import type { NumberedChange } from '../../engine/changes.ts';
-import type { Store } from '../../engine/store/store.ts';
+import type { Engine } from '../../engine/engine.ts';
 import { changeJson } from './change-json.ts';
 
-/** Changes that are read at once: what waits for a client that reads slowly is about as much. */
+/** Changes that are read at once. */
 const pageLength = 500;
 
 /** Pages that are kept: some hundred KB each. Those who follow live are at the same place, or a few pages apart. */
 const keptPages = 8;
-
-type History = Pick<Store, 'changes'>;
 
 /** Some changes as server-sent events. */
 interface EventPage {
@@ -23,11 +20,11 @@ interface EventPage {
 
 /** What those who follow are sent, read and written once for all of them: fifty would have to wait for each other otherwise. */
 class EventPages {
-  readonly #history: History;
+  readonly #history: Engine['history'];
   /** By the change after which they begin, the one that was read last at the end. */
   readonly #pages = new Map<number, Promise<EventPage>>();
 
-  constructor(history: History) {
+  constructor(history: Engine['history']) {
     this.#history = history;
   }
 
@@ -57,23 +54,24 @@ class EventPages {
   async #read(after: number): Promise<EventPage> {
     const { changes, oldest, last } = await this.#history.changes(after, pageLength);
     // What is missing before the first one that is left is told first.
-    const text = after + 1 < oldest ? '' : changes.map(changeText).join('');
+    const text = after + 1 < oldest ? '' : changes.map(changeJson).map(eventOf).join('');
     return { text, through: text === '' ? after : (changes.at(-1)?.number ?? after), oldest, last };
   }
 }
 
-const pagesOfHistories = new WeakMap<History, EventPages>();
+const pagesOfHistories = new WeakMap<Engine['history'], EventPages>();
 
-/** The pages that all have in common who follow one history. */
-export function eventPages(history: History): EventPages {
-  const known = pagesOfHistories.get(history) ?? new EventPages(history);
-  pagesOfHistories.set(history, known);
-  return known;
+/** The pages that all have in common who follow the same changes. */
+export function eventPages(history: Engine['history']): EventPages {
+  const known = pagesOfHistories.get(history);
+  if (known !== undefined) return known;
+  const pages = new EventPages(history);
+  pagesOfHistories.set(history, pages);
+  return pages;
 }
 
-function changeText(change: NumberedChange): string {
-  const json = changeJson(change);
-  return eventText(json.number, json.kind, json);
+function eventOf(change: ReturnType<typeof changeJson>): string {
+  return eventText(change.number, change.kind, change);
 }
 
 /** One event (https://html.spec.whatwg.org/multipage/server-sent-events.html, section 9.2.6). JSON has no line ends. */

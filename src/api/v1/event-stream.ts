@@ -66,17 +66,14 @@ export class EventStream extends Readable {
   async #next(): Promise<string | null> {
     if (!this.#begun) return this.#begin();
     const { engine, end, stillMay } = this.#options;
-    const pages = eventPages(engine.history);
     while (!this.destroyed && !end.aborted && stillMay()) {
-      const { text, through, oldest, last } = await pages.after(this.#after);
+      const { text, through, oldest, last } = await eventPages(engine.history).after(this.#after);
       if (this.#after + 1 < oldest && text === '') {
         this.#after = oldest - 1;
         return eventText(this.#after, 'reset', { oldest, last, snapshot: '/v1/snapshot' });
       }
-      if (text !== '') {
-        this.#after = through;
-        return text;
-      }
+      this.#after = through;
+      if (text !== '') return text;
       if (performance.now() - this.#spokeAt >= this.#times.heartbeat) return ': still here\n\n';
       await this.#news();
     }
