@@ -12,6 +12,7 @@ import { limitBodyTime } from './body-time.ts';
 import { answerBrokenRequest } from './broken.ts';
 import { isV1, RequestError, sendError } from './errors.ts';
 import { codeOfStatus } from './problem.ts';
+import { limitRequests, RequestsUnderWay } from './under-way.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -57,6 +58,8 @@ const limits = {
   handshakeTimeout: 10_000,
   keepAliveTimeout: 30_000,
   connections: 20_000,
+  /** That aren't answered yet. */
+  requests: 10_000,
   /** How often the timeouts are looked after. */
   interval: 1000,
 } as const;
@@ -96,6 +99,7 @@ export function makeServer(tls: TlsFiles | undefined): FastifyInstance {
   server.addHook('onRequest', async (request, reply) => {
     if (isV1(request.url)) reply.headers(securityHeaders).header('x-request-id', request.id);
   });
+  limitRequests(server, limits.requests);
   limitBodyTime(server, limits.bodyTimes);
   keepCount(server);
   server.addHook('onRequest', async (_request, reply) => {
@@ -201,13 +205,13 @@ const closingPatience = { sending: 3000, answering: 12_000 };
 const closing = new WeakSet<FastifyInstance>();
 
 /** The requests of each server that have come in whole and aren't answered yet. */
-const underWay = new WeakMap<FastifyInstance, Set<FastifyRequest>>();
+const underWay = new WeakMap<FastifyInstance, RequestsUnderWay>();
 
 function keepCount(server: FastifyInstance): void {
-  const requests = new Set<FastifyRequest>();
+  const requests = new RequestsUnderWay();
   underWay.set(server, requests);
-  server.addHook('preHandler', async (request) => void requests.add(request));
-  server.addHook('onResponse', async (request) => void requests.delete(request));
+  server.addHook('preHandler', async (request) => requests.begin(request));
+  server.addHook('onResponse', async (request) => requests.end(request));
 }
 
 /** Ends the answers of each server that would go on for ever. */

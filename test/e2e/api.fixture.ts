@@ -1,4 +1,6 @@
 import { Agent, type ClientRequest, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
+import { connect } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 
 export interface ApiAnswer {
   readonly status: number;
@@ -15,18 +17,30 @@ export interface Asking {
   readonly agent?: Agent;
 }
 
-/** Asks a daemon over its unix socket, which every namespace sees. */
+/** Asks a daemon over its unix socket, which every namespace sees, or over another one that leads to one of its doors. */
 export class Api {
   readonly #socketPath: string;
+  readonly #headers: Readonly<Record<string, string>>;
+  readonly #secure: boolean;
 
-  constructor(socketPath: string) {
+  /** @param door what all requests say, and whether they go over TLS */
+  constructor(
+    socketPath: string,
+    door: { readonly headers?: Readonly<Record<string, string>>; readonly secure?: boolean } = {},
+  ) {
     this.#socketPath = socketPath;
+    this.#headers = door.headers ?? {};
+    this.#secure = door.secure ?? false;
   }
 
   /** Begins a request whose body is still to come. */
   open(method: string, path: string, { type, headers, agent = new Agent() }: Asking = {}): ClientRequest {
     const content = type === undefined ? {} : { 'content-type': type };
-    return request({ socketPath: this.#socketPath, agent, method, path, headers: { ...content, ...headers } });
+    const all = { ...this.#headers, ...content, ...headers };
+    if (!this.#secure) return request({ socketPath: this.#socketPath, agent, method, path, headers: all });
+    const createConnection = () =>
+      connectTls({ socket: connect({ path: this.#socketPath }), rejectUnauthorized: false, servername: 'localhost' });
+    return request({ createConnection, method, path, headers: all });
   }
 
   /** Rejects when the connection breaks before the answer is whole. */

@@ -5,8 +5,8 @@ import { until } from './process.fixture.ts';
 import { Service } from './service.fixture.ts';
 import { hostOfLine, type Summary, Upload } from './upload.fixture.ts';
 
-/** Lines that the daemon works on at once, and for which it answers together. */
-const chunk = 4000;
+/** Of whole chunks this divides the lines. */
+const chunk = 100;
 const million = 1_000_000;
 
 let service: Service;
@@ -74,7 +74,7 @@ describe('a million lines that break off', () => {
     const created = await audited(began);
     expect(created).toBeGreaterThanOrEqual(told);
     expect(created).toBeLessThanOrEqual(upload.sent);
-    expect(created % 100).toBe(0);
+    expect(created % chunk).toBe(0);
     await expectFirst(created);
     expect(await lastChange()).toBe(created);
   });
@@ -104,7 +104,7 @@ describe('a daemon that is killed in a batch', () => {
       await service.daemon.start();
       const created = (await lastChange()) - before;
       expect(created).toBeGreaterThanOrEqual(told);
-      expect(created % 100).toBe(0);
+      expect(created % chunk).toBe(0);
       expect(await audited(began)).toBe(created);
       await expectFirst(created);
       await service.api.must('DELETE', '/v1/rules?all=true');

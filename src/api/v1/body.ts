@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 import { RequestError } from '../errors.ts';
+import { holding } from './body-room.ts';
 import { parseJson } from './json.ts';
 import { sentence } from './parameters.ts';
 import type { BodyDefinition, StreamBody } from './route.ts';
@@ -40,7 +41,7 @@ export function bodyReader(definition: BodyDefinition | undefined): BodyReader {
     if (type !== 'application/json' || check === undefined) {
       return { type, content: readableOf(bytes) };
     }
-    const json = parseJson(Buffer.concat(await collect(bytes)));
+    const json = parseJson(Buffer.concat(await collect(limit > defaultBodyLimit ? holding(request, bytes) : bytes)));
     const errors = inBody(check(json));
     if (errors.length > 0) throw new RequestError('request-invalid', sentence('field', errors), errors);
     return { json };
