@@ -22,8 +22,13 @@ const AuditEntry = closed(
   { $id: 'AuditEntry' },
 );
 
-function auditJson({ at, ...record }: AuditRecord) {
-  return { ...record, at: timestamp(at) };
+/** In the order of the documentation: as it is stored it is in that of the names. */
+function auditJson(record: AuditRecord) {
+  const { number, at, principal, address, door, requestId, operation, target, before, after, result, hash } = record;
+  return {
+    ...{ number, at: timestamp(at), principal, address, door, requestId },
+    ...{ operation, target, before, after, result, hash },
+  };
 }
 
 /** Who did what. */
