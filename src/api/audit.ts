@@ -1,10 +1,11 @@
 import type { FastifyRequest } from 'fastify';
 import { formatAddress } from '../domain/address.ts';
-import { RfwError } from '../domain/errors.ts';
+import { asRfwError, RfwError } from '../domain/errors.ts';
 import type { Rule } from '../domain/rule.ts';
 import { ruleId } from '../domain/rule-id.ts';
 import type { AuditEntry } from '../engine/audit.ts';
 import type { Result } from '../engine/decide.ts';
+import type { Engine } from '../engine/engine.ts';
 import { clientAddress } from './server.ts';
 
 /** What a change did or would have done, as the audit log has it. */
@@ -21,8 +22,22 @@ export function whoAsks(
 }
 
 /** What a change that was refused did: nothing. */
-export function refusal({ code }: RfwError): Effect {
+function refusal({ code }: RfwError): Effect {
   return { before: null, after: null, result: code };
+}
+
+/** A change that was refused as a whole is in the log all the same, if the disk takes that. */
+export async function recordRefusal(
+  engine: Pick<Engine, 'write'>,
+  asked: Omit<AuditEntry, keyof Effect>,
+  error: unknown,
+): Promise<void> {
+  const entry = { ...asked, ...refusal(asRfwError(error)) };
+  try {
+    await engine.write({ commands: [], atomic: true, record: () => ({ audit: [entry] }) });
+  } catch {
+    // Whoever asked is told of the first failure.
+  }
 }
 
 /** What became of one rule; undefined where nothing did, which the audit log needn't know. */
@@ -40,14 +55,15 @@ export function ruleEffect(result: Result | undefined): Effect | undefined {
   return undefined;
 }
 
-/** What became of many rules: how many had each fate. */
-export function manyEffect(results: readonly Result[]): Effect {
+/** What became of many rules: how many had each fate; undefined where nothing became of any. */
+export function manyEffect(results: readonly Result[]): Effect | undefined {
   const counts: Record<string, number> = {};
   for (const result of results) {
     const name = result instanceof RfwError ? result.code : result.status;
     counts[name] = (counts[name] ?? 0) + 1;
   }
-  return { before: null, after: counts, result: 'done' };
+  const idle = (counts['exists'] ?? 0) + (counts['absent'] ?? 0) === results.length;
+  return idle ? undefined : { before: null, after: counts, result: 'done' };
 }
 
 /** A rule as the audit log keeps it. */

@@ -41,7 +41,11 @@ export function limitBodyTime(server: FastifyInstance, { whole, pause }: BodyTim
       },
       stream ? pause : whole,
     );
-    const done = (): void => clearInterval(timer);
+    const done = (): void => {
+      clearInterval(timer);
+      // The connection may carry thousands of requests.
+      socket.off('close', done);
+    };
     raw.once('end', done);
     raw.once('close', done);
     socket.once('close', done);

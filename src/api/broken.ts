@@ -6,7 +6,8 @@ import { problems, problemType } from './problem.ts';
 
 /** Answers what isn't even HTTP, or too much of it, or too slow, and hangs up. */
 export function answerBrokenRequest(error: ConnectionError, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+  // Where TLS has failed nothing can be sent: an answer would wait for the end of the handshake for ever.
+  if (!isOfHttp(error) || !socket.writable) {
     socket.destroy();
     return;
   }
@@ -15,7 +16,15 @@ export function answerBrokenRequest(error: ConnectionError, socket: Socket): voi
   hangUp(socket, code, isV1(line.split(' ')[1] ?? ''));
 }
 
-/** Answers a client that no route can answer any more. @param v1 whether in the form of /v1 */
+/** What the parser and the timers of HTTP say; all else comes from the connection, or from TLS. */
+function isOfHttp({ code = '' }: ConnectionError): boolean {
+  return code.startsWith('HPE_') || code.startsWith('ERR_HTTP_');
+}
+
+/** Milliseconds that a client has to take its last answer. */
+const farewell = 1000;
+
+/** Answers a client that no route can answer any more, and breaks the connection. @param v1 whether in the form of /v1 */
 export function hangUp(socket: Socket, code: ErrorCode, v1: boolean): Socket {
   const { status } = problems[code];
   const reason = reasons[status] ?? 'Bad Request';
@@ -23,6 +32,9 @@ export function hangUp(socket: Socket, code: ErrorCode, v1: boolean): Socket {
     ? JSON.stringify({ type: problemType(code), ...problems[code], code, detail: reason })
     : `ERROR: ${reason}\r\n`;
   const type = v1 ? 'application/problem+json' : 'text/plain; charset=utf-8';
+  // Whoever keeps its side open, or reads nothing, keeps nothing here.
+  const timer = setTimeout(() => socket.destroy(), farewell);
+  socket.once('close', () => clearTimeout(timer));
   return socket.end(
     `HTTP/1.1 ${status} ${reason}\r\nContent-Type: ${type}\r\nContent-Length: ${text.length}\r\nConnection: close\r\n\r\n${text}`,
   );

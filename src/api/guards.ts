@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { formatAddress } from '../domain/address.ts';
+import { type Address, formatAddress } from '../domain/address.ts';
 import type { Whitelist } from '../domain/whitelist.ts';
 import {
   type Accounts,
@@ -7,12 +7,13 @@ import {
   type Denial,
   type Identity,
   identify,
+  identifyAgain,
   insufficientScope,
   parseBearer,
   slowDown,
 } from './access/authentication.ts';
 import { certificateOf, principalOfCertificate, type Roles } from './access/certificates.ts';
-import { admin } from './access/principal.ts';
+import { admin, nobody, type Principal } from './access/principal.ts';
 import { crossSite, foreignness } from './browser.ts';
 import type { Credentials } from './credentials.ts';
 import { sendError } from './errors.ts';
@@ -61,12 +62,26 @@ export function guardOutward(
       onRefusal(formatAddress(client), foreign);
       return sendError(reply, 'cross-site', foreign);
     }
+    request.principalNow = () => outwardPrincipal(request, client, policy(), accounts);
     const certificate = certificateOf(request.raw.socket, Date.now());
     const log = (reason: string): void => onRefusal(formatAddress(client), reason);
     if (certificate.kind === 'invalid') return deny(reply, notAccepted(certificate.reason), log);
     const shown = certificate.kind === 'valid' ? principalOfCertificate(certificate.name, roles) : undefined;
     await admit(request, reply, await identify(request, client, accounts, credentials, shown), accounts, log);
   });
+}
+
+/** Who a request that was let in would be from by the policy of now. */
+function outwardPrincipal(
+  request: FastifyRequest,
+  client: Address,
+  { whitelist, credentials, roles }: OutwardPolicy,
+  accounts: Accounts,
+): Principal {
+  const certificate = certificateOf(request.raw.socket, Date.now());
+  if (!whitelist.covers(client) || certificate.kind === 'invalid') return nobody;
+  const shown = certificate.kind === 'valid' ? principalOfCertificate(certificate.name, roles) : undefined;
+  return identifyAgain(request, client, accounts, credentials, shown);
 }
 
 function notAccepted(reason: string): Denial {
@@ -92,10 +107,18 @@ export function guardLocal(
       onRefusal(formatAddress(client), foreign);
       return sendError(reply, 'cross-site', foreign);
     }
-    const known = credentials === undefined ? admin('local', 'local') : undefined;
-    const identity = await identify(request, client, accounts, credentials, known);
+    request.principalNow = () => {
+      const now = policy().credentials;
+      return identifyAgain(request, client, accounts, now, localPrincipal(now));
+    };
+    const identity = await identify(request, client, accounts, credentials, localPrincipal(credentials));
     await admit(request, reply, identity, accounts, (reason) => onRefusal(formatAddress(client), reason));
   });
+}
+
+/** Who asks without logging in; undefined where everybody has to. */
+function localPrincipal(credentials: Credentials | undefined): Principal | undefined {
+  return credentials === undefined ? admin('local', 'local') : undefined;
 }
 
 /** The unix socket is for whoever its permissions let in. A token that is sent along narrows what may be done. */
@@ -103,9 +126,10 @@ export function guardSocket(server: FastifyInstance, accounts: Accounts, onRefus
   challengeForbidden(server);
   server.addHook('onRequest', async (request, reply) => {
     request.door = 'socket';
+    const socket = admin('socket', 'socket');
+    request.principalNow = () => identifyAgain(request, undefined, accounts, undefined, socket);
     const bearer = parseBearer(request.headers.authorization);
-    const identity =
-      bearer === undefined ? { principal: admin('socket', 'socket') } : byToken(accounts.tokens, bearer, undefined);
+    const identity = bearer === undefined ? { principal: socket } : byToken(accounts.tokens, bearer, undefined);
     await admit(request, reply, identity, accounts, (reason) => onRefusal('socket', reason));
   });
 }

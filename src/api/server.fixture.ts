@@ -11,19 +11,20 @@ import { generate } from '../certs/generation.ts';
 import { parseSubjectNames } from '../certs/subject.ts';
 import { formatAddress } from '../domain/address.ts';
 import { type ListLimits, listLimits } from '../domain/list-entries.ts';
-import { parseWhitelist } from '../domain/whitelist.ts';
+import { parseWhitelist, Whitelist } from '../domain/whitelist.ts';
 import { systemClock } from '../engine/clock.ts';
 import { Engine } from '../engine/engine.ts';
 import { MemoryStore } from '../engine/store/memory.ts';
+import type { Store } from '../engine/store/store.ts';
 import { Buckets } from './access/buckets.ts';
 import { parseRoles } from './access/certificates.ts';
 import { type LoginPolicy, Logins } from './access/logins.ts';
 import type { Principal } from './access/principal.ts';
-import { MemoryTokenStore } from './access/token-store.ts';
+import { StoredTokens } from './access/token-store.ts';
 import { Tokens } from './access/tokens.ts';
 import { type CompatOptions, compatRoutes } from './compat/routes.ts';
 import { type Credentials, parseBasic } from './credentials.ts';
-import { guardLocal, guardOutward } from './guards.ts';
+import { guardLocal, guardOutward, guardSocket } from './guards.ts';
 import { closeServer, makeServer, type TlsFiles } from './server.ts';
 import { Connections } from './v1/connections.ts';
 import { Answers } from './v1/idempotency.ts';
@@ -69,7 +70,9 @@ export interface OpenServer {
 }
 
 interface Settings {
-  kind: 'local' | 'outward';
+  kind: 'local' | 'outward' | 'socket';
+  /** Where a unix socket listens. */
+  path: string;
   whitelist: string;
   credentials: Credentials | undefined;
   roles: string;
@@ -86,6 +89,8 @@ interface Settings {
   principal: Principal | undefined;
   /** Comes before every answer of the routes of 2014. */
   before: () => Promise<void>;
+  /** Of the engine; whoever gives it closes it. */
+  store: Store;
 }
 
 /** The credentials that a test takes where it doesn't care. */
@@ -117,6 +122,7 @@ export async function makeCertificate(): Promise<Certificate> {
 export async function openServer(more: Partial<Settings> = {}, tls?: Certificate): Promise<OpenServer> {
   const settings: Settings = {
     kind: tls === undefined ? 'local' : 'outward',
+    path: '',
     whitelist: '127.0.0.0/8\n192.0.2.0/24',
     credentials: tls === undefined ? undefined : alice,
     roles: 'CN=detector: rules:write',
@@ -129,17 +135,23 @@ export async function openServer(more: Partial<Settings> = {}, tls?: Certificate
     principal: undefined,
     started: Promise.resolve(),
     before: async () => {},
+    store: new MemoryStore(),
     ...more,
   };
   const backend = new MemoryBackend();
   const protection = { whitelist: parseWhitelist(settings.whitelist, 'white.list'), guard: null };
-  const store = new MemoryStore();
-  const engine = await Engine.start({ backend, store, clock: systemClock, protection, onEvent: () => {} });
+  const engine = await Engine.start({
+    backend,
+    store: settings.store,
+    clock: systemClock,
+    protection,
+    onEvent: () => {},
+  });
   const server = makeServer(tls);
   const refusals: string[] = [];
   const tooMany: string[] = [];
   const accounts = {
-    tokens: await Tokens.load(new MemoryTokenStore()),
+    tokens: await Tokens.load(new StoredTokens(settings.store, Promise.resolve(engine))),
     buckets: new Buckets(),
     logins: new Logins(
       () => settings.logins,
@@ -149,21 +161,25 @@ export async function openServer(more: Partial<Settings> = {}, tls?: Certificate
   let port = 0;
   const onRefusal = (client: string, reason: string): void => void refusals.push(`${client} ${reason}`);
   const outwardPolicy = () => ({
-    whitelist: parseWhitelist(settings.whitelist, 'white.list'),
+    whitelist: whitelistOf(settings, engine),
     credentials: settings.credentials ?? alice,
     roles: parseRoles(settings.roles),
   });
   if (settings.kind === 'outward') guardOutward(server, outwardPolicy, accounts, onRefusal);
+  else if (settings.kind === 'socket') guardSocket(server, accounts, onRefusal);
   else guardLocal(server, () => ({ port, credentials: settings.credentials }), accounts, onRefusal);
   server.addHook('onRequest', async (request) => {
-    if (settings.principal !== undefined) request.principal = settings.principal;
+    const { principal } = settings;
+    if (principal === undefined) return;
+    request.principal = principal;
+    request.principalNow = () => settings.principal ?? principal;
   });
   v1Routes(server, settings.routes, servicesOf(settings, engine, accounts.tokens));
   compatRoutes(server, async () => {
     await settings.before();
     return optionsOf(settings, engine, port);
   });
-  await server.listen({ host: '127.0.0.1', port: 0 });
+  await server.listen(settings.kind === 'socket' ? { path: settings.path } : { host: '127.0.0.1', port: 0 });
   port = portOf(server.server.address());
   return {
     port,
@@ -180,6 +196,12 @@ export async function openServer(more: Partial<Settings> = {}, tls?: Certificate
       await engine.stop();
     },
   };
+}
+
+/** The entries of the file as it is now, and those that were added. */
+function whitelistOf({ whitelist }: Settings, { whitelisting }: Engine): Whitelist {
+  const file = parseWhitelist(whitelist, 'white.list');
+  return new Whitelist([...file.entries, ...whitelisting.added.map(({ entry }) => entry)]);
 }
 
 function optionsOf({ nonRestful, defaultExpire, kind }: Settings, engine: Engine, port: number): CompatOptions {
@@ -209,7 +231,6 @@ function servicesOf(settings: Settings, engine: Engine, tokens: Tokens): Service
     answers: new Answers(),
     connections: new Connections(),
     tokens,
-    stillMay: (principal) => principal.kind !== 'token' || tokens.stands(principal),
     metrics: async () => '# TYPE rfw_rules gauge\n',
     status: () => ({ ...exampleStatus, rules: engine.size }),
   };
@@ -232,8 +253,8 @@ const exampleStatus: Status = {
 };
 
 function portOf(address: string | { port: number } | null): number {
-  if (address === null || typeof address === 'string') throw new Error('The server has no port');
-  return address.port;
+  if (address === null) throw new Error('The server does not listen');
+  return typeof address === 'string' ? 0 : address.port;
 }
 
 /** Sends one request over a connection of its own. */

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { createServer as createHttpServer, type Server as HttpServer, METHODS, type RequestListener } from 'node:http';
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
@@ -11,6 +12,7 @@ import { limitBodyTime } from './body-time.ts';
 import { answerBrokenRequest } from './broken.ts';
 import { isV1, RequestError, sendError } from './errors.ts';
 import { codeOfStatus } from './problem.ts';
+import { limitRequests, RequestsUnderWay } from './under-way.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -24,6 +26,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Who asks, as the door found out. */
     principal: Principal;
+    /** Who the door would find now, for answers that go on; `nobody` where it would turn the request away. */
+    principalNow: () => Principal;
     /** Which door that was. Set by the door, before anything else. */
     door: Door;
     /** What was thrown that isn't the fault of the client, for the log. */
@@ -54,6 +58,8 @@ const limits = {
   handshakeTimeout: 10_000,
   keepAliveTimeout: 30_000,
   connections: 20_000,
+  /** That aren't answered yet. */
+  requests: 10_000,
   /** How often the timeouts are looked after. */
   interval: 1000,
 } as const;
@@ -77,18 +83,23 @@ export function makeServer(tls: TlsFiles | undefined): FastifyInstance {
     if (!server.supportedMethods.includes(method)) server.addHttpMethod(method, { hasBody: true });
   }
   server.decorateRequest('principal');
+  server.decorateRequest('principalNow');
   server.decorateRequest('door');
   const ending = new AbortController();
+  // Each answer that goes on listens to it.
+  setMaxListeners(0, ending.signal);
   endings.set(server, ending);
   server.decorate('ending', ending.signal);
   server.decorateRequest('refusal');
   server.decorateRequest('failure');
   server.addHook('onRequest', async (request) => {
     request.principal = nobody;
+    request.principalNow = () => nobody;
   });
   server.addHook('onRequest', async (request, reply) => {
     if (isV1(request.url)) reply.headers(securityHeaders).header('x-request-id', request.id);
   });
+  limitRequests(server, limits.requests);
   limitBodyTime(server, limits.bodyTimes);
   keepCount(server);
   server.addHook('onRequest', async (_request, reply) => {
@@ -194,13 +205,13 @@ const closingPatience = { sending: 3000, answering: 12_000 };
 const closing = new WeakSet<FastifyInstance>();
 
 /** The requests of each server that have come in whole and aren't answered yet. */
-const underWay = new WeakMap<FastifyInstance, Set<FastifyRequest>>();
+const underWay = new WeakMap<FastifyInstance, RequestsUnderWay>();
 
 function keepCount(server: FastifyInstance): void {
-  const requests = new Set<FastifyRequest>();
+  const requests = new RequestsUnderWay();
   underWay.set(server, requests);
-  server.addHook('preHandler', async (request) => void requests.add(request));
-  server.addHook('onResponse', async (request) => void requests.delete(request));
+  server.addHook('preHandler', async (request) => requests.begin(request));
+  server.addHook('onResponse', async (request) => requests.end(request));
 }
 
 /** Ends the answers of each server that would go on for ever. */
@@ -212,6 +223,8 @@ export async function closeServer(server: FastifyInstance): Promise<void> {
   endings.get(server)?.abort();
   const began = performance.now();
   const watch = setInterval(() => {
+    // Those whose last answer has just ended would be kept for the next request.
+    server.server.closeIdleConnections();
     const waited = performance.now() - began;
     const idle = underWay.get(server)?.size === 0;
     if (waited > (idle ? closingPatience.sending : closingPatience.answering)) server.server.closeAllConnections();

@@ -1,5 +1,4 @@
 import { X509Certificate } from 'node:crypto';
-import type { Principal } from '../api/access/principal.ts';
 import type { Tokens } from '../api/access/tokens.ts';
 import type { TlsFiles } from '../api/server.ts';
 import { Connections } from '../api/v1/connections.ts';
@@ -83,10 +82,6 @@ export class DaemonServices implements Services {
     const reason = this.#engine?.degraded;
     if (reason !== undefined) return { state: 'degraded', reason };
     return { state: this.#engine === undefined ? 'starting' : 'ready' };
-  }
-
-  stillMay(principal: Principal): boolean {
-    return principal.kind !== 'token' || this.tokens.stands(principal);
   }
 
   metrics(): Promise<string> {

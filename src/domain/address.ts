@@ -165,9 +165,15 @@ function formatIPv4(value: bigint): string {
   return `${bits >>> 24}.${(bits >>> 16) & 255}.${(bits >>> 8) & 255}.${bits & 255}`;
 }
 
-/** RFC 5952: lower case, no leading zeros, the longest run of two or more zero words (the first of equals) as `::`. */
 function formatIPv6(value: bigint): string {
-  const words = Array.from({ length: 8 }, (_, index) => Number((value >> BigInt(112 - 16 * index)) & 0xffffn));
+  return formatHextets(Array.from({ length: 8 }, (_, index) => Number((value >> BigInt(112 - 16 * index)) & 0xffffn)));
+}
+
+/**
+ * The text of the IPv6 address of eight words of 16 bits, by RFC 5952: lower case, no leading zeros, the longest run of two or
+ * more zero words (the first of equals) as `::`.
+ */
+export function formatHextets(words: readonly number[]): string {
   let start = -1;
   let longest = 1;
   for (let index = 0; index < 8; ) {

@@ -2,6 +2,7 @@ import {
   type Address,
   type Family,
   formatAddress,
+  formatNetwork,
   isMapped,
   type Prefix,
   parseAddress,
@@ -131,6 +132,14 @@ export function parseWhitelistEntry(text: string): WhitelistEntry {
     );
   }
   return { text, family: first.family, first: first.value, last: last.value };
+}
+
+/** The same entry in the one form that its addresses have: the shortest of an address, a prefix and a range. */
+export function canonicalEntry({ family, first, last }: Range): WhitelistEntry {
+  const [prefix, ...more] = prefixesOf({ family, first, last });
+  const ends = [first, last].map((value) => formatAddress({ family, value }));
+  const text = prefix !== undefined && more.length === 0 ? formatNetwork(prefix) : ends.join('-');
+  return { text, family, first, last };
 }
 
 /**

@@ -13,7 +13,7 @@ export interface AddedEntry {
 
 const kind = 'whitelist';
 
-/** The entries of the whitelist that aren't from its file. They are stored; by their text, each once. */
+/** The entries of the whitelist that aren't from its file. They are stored; by their text, each once, in its order. */
 export class Additions {
   readonly #entries: ReadonlyMap<string, AddedEntry>;
 
@@ -37,7 +37,9 @@ export class Additions {
   }
 
   with(added: AddedEntry): Additions {
-    return new Additions(new Map(this.#entries).set(added.entry.text, added));
+    const entries = [...new Map(this.#entries).set(added.entry.text, added)];
+    // In the order in which they are loaded: by it the next start tells that the protection is still the same.
+    return new Additions(new Map(entries.sort(([a], [b]) => (a < b ? -1 : 1))));
   }
 
   without(text: string): Additions {

@@ -1,4 +1,6 @@
 import { reasonOf } from '../domain/errors.ts';
+import type { AuditEntry } from './audit.ts';
+import { rfwItself } from './changes.ts';
 import type { Clock } from './clock.ts';
 import type { Group, Recording } from './pending.ts';
 import type { Store } from './store/store.ts';
@@ -57,6 +59,7 @@ export class Confirmations {
   readonly #options: ConfirmationsOptions;
   readonly #waiting = new Map<string, Waiting>();
   readonly #timers = new Map<string, NodeJS.Timeout>();
+  #stopped = false;
 
   constructor(options: ConfirmationsOptions) {
     this.#options = options;
@@ -138,6 +141,7 @@ export class Confirmations {
   }
 
   stop(): void {
+    this.#stopped = true;
     for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
   }
@@ -155,6 +159,8 @@ export class Confirmations {
   }
 
   #setTimer(waiting: Waiting, left = this.#left(waiting)): void {
+    // The next run goes on waiting.
+    if (this.#stopped) return;
     clearTimeout(this.#timers.get(waiting.id));
     const ring = (): void => {
       if (this.#left(waiting) > 0) this.#setTimer(waiting);
@@ -171,7 +177,10 @@ export class Confirmations {
       await this.#options.alone(async () => {
         // It may have been confirmed while this waited for its turn.
         if (!this.#waiting.has(id)) return;
-        await this.#options.revert(waiting.undo, { documents: [{ kind, id, body: null }] });
+        await this.#options.revert(waiting.undo, {
+          documents: [{ kind, id, body: null }],
+          audit: [undone(waiting, this.#options.clock.wall())],
+        });
         this.#forget(id);
         this.#options.onUndone(waiting, undefined);
       });
@@ -180,4 +189,13 @@ export class Confirmations {
       this.#setTimer(waiting, retry);
     }
   }
+}
+
+/** What the audit log says of a change that nobody confirmed. */
+function undone({ id, by, deadline }: Confirmation, at: number): AuditEntry {
+  return {
+    ...{ at, principal: rfwItself, address: '', door: 'engine', requestId: '' },
+    ...{ operation: 'confirmations.undo', target: id, result: 'undone' },
+    ...{ before: { by, deadline: new Date(deadline).toISOString() }, after: null },
+  };
 }

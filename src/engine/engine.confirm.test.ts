@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { parseWhitelistEntry } from '../domain/whitelist.ts';
+import type { ConfirmRequest } from './confirmations.ts';
 import type { AskedCommand } from './decide.ts';
 import { advance, Host, onFakeTime, settle } from './engine.fixture.ts';
 import { isDown, isFull } from './faults.fixture.ts';
@@ -152,14 +153,16 @@ describe('a change that has to be confirmed', () => {
 describe('the whitelist', () => {
   const entry = (text: string) => ({ entry: parseWhitelistEntry(text), by: 'test', comment: 'why', createdAt: 7 });
   const nothing = () => ({});
+  const removeEntry = (text: string, request?: ConfirmRequest) =>
+    host.engine.whitelisting.remove(text, 'test', nothing, nothing, request);
   const texts = () => host.engine.whitelisting.all.entries.map(({ text }) => text);
 
   it('takes entries beside those of its file, which displace rules and survive restarts and other settings', async () => {
     await host.put('10.0.0.1');
     await host.put('10.0.1.1');
-    expect(await host.engine.whitelisting.conflicts(entry('10.0.0.0/24'))).toHaveLength(1);
+    expect((await host.engine.whitelisting.previewAddition(entry('10.0.0.0/24'))).displaced).toHaveLength(1);
     expect(texts()).toEqual(['192.0.2.1']);
-    const displaced = await host.engine.whitelisting.add(entry('10.0.0.0/24'), nothing);
+    const { displaced } = await host.engine.whitelisting.add(entry('10.0.0.0/24'), nothing);
     expect(displaced.map(({ seq }) => seq)).toEqual([1]);
     expect(await host.put('10.0.0.9')).toBe('whitelist-conflict');
     await host.crash();
@@ -168,8 +171,8 @@ describe('the whitelist', () => {
     expect(host.engine.whitelisting.added).toEqual([entry('10.0.0.0/24')]);
     await host.engine.protect({ whitelist: host.engine.whitelisting.file, guard: null });
     expect(await host.put('10.0.0.9')).toBe('whitelist-conflict');
-    expect(await host.engine.whitelisting.remove('10.0.0.0/24', 'test', nothing)).toBe(true);
-    expect(await host.engine.whitelisting.remove('10.0.0.0/24', 'test', nothing)).toBe(false);
+    expect(await removeEntry('10.0.0.0/24')).toMatchObject({ removed: entry('10.0.0.0/24') });
+    expect(await removeEntry('10.0.0.0/24')).toBeUndefined();
     expect(await host.put('10.0.0.9')).toBe('created');
     const { changes } = await host.engine.history.changes(0, 100);
     expect(changes.map(({ change }) => change.kind)).toEqual([
@@ -204,7 +207,7 @@ describe('the whitelist', () => {
     await settle();
     expect([texts(), host.backend.dump()]).toEqual([['192.0.2.1'], before]);
     await host.engine.whitelisting.add(entry('10.1.0.0/16'), nothing);
-    await host.engine.whitelisting.remove('10.1.0.0/16', 'test', nothing, confirm(10, 'd'));
+    await removeEntry('10.1.0.0/16', confirm(10, 'd'));
     await advance(10_100);
     expect(host.engine.whitelisting.added).toEqual([entry('10.1.0.0/16')]);
   });

@@ -42,7 +42,7 @@ describe('the whitelist of lists', () => {
     expect(host.memory.lists[1]?.version).not.toBe(near?.version);
     await host.engine.whitelisting.add(entry('11.0.0.0/9'), nothing);
     expect(host.enforced[0]).toBe('far drop 11.128.0.0/9');
-    await host.engine.whitelisting.remove('11.0.0.0/9', 'test', nothing);
+    await host.engine.whitelisting.remove('11.0.0.0/9', 'test', nothing, nothing);
     await host.engine.protect(protection(['192.0.2.1']));
     expect(host.enforced).toEqual(['far drop 11.0.0.0/8', 'spam drop 10.0.0.0/27']);
     expect(host.happened).not.toContain('drift');

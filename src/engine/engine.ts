@@ -95,6 +95,7 @@ export class Engine {
       base: options.protection,
       additions,
       confirmations: this.confirmations,
+      record: (entry) => this.#writer.record(entry),
       alone: (task) => this.#alone(task),
     });
     this.listing = new Listing({

@@ -1,12 +1,12 @@
-import { type Family, formatAddress, prefixOf } from '../domain/address.ts';
+import { type Family, formatHextets, prefixOf } from '../domain/address.ts';
 import { ruleId } from '../domain/rule-id.ts';
 import { type Shape, specOf } from '../domain/shape.ts';
-import { ipv6Words, joinWords } from '../domain/words.ts';
+import { ipv6Words } from '../domain/words.ts';
+import { Occurrence } from './occurrence.ts';
 import type { RuleColumns } from './ruleset.ts';
 
-/** Characters that an id can have, in lower case; and what has one at least that an address can have. */
-const idLetters = /^[a-z0-9_.:@~+-]*$/;
-const addressLetters = /[0-9a-f.:]/;
+/** What addresses of a family are written with. */
+const addressLetters: Readonly<Record<Family, string>> = { 4: '0123456789.', 6: '0123456789abcdef:' };
 
 /** Whether the comment, the origin or the id of a row's rule has a text in it. Holds until the rules change. */
 export function textTest(columns: RuleColumns, text: string): (row: number) => boolean {
@@ -26,32 +26,38 @@ function numberTest({ texts }: RuleColumns, wanted: string): (number: number) =>
   };
 }
 
-/** The ids of the rules of a shape: what stands before and after the address. */
+/** The ids of the rules of a shape: they differ in the address alone. */
 interface Frame {
   readonly family: Family;
-  readonly before: string;
-  readonly after: string;
-  /** Whether the text that is looked for is in one of them, and so in all of the ids. */
-  readonly matches: boolean;
+  /** How much was found before the address. */
+  readonly start: number;
+  /** By how much was found then, whether the rest is in what stands behind. */
+  readonly ends: readonly boolean[];
+  /** Whether the text is in what they have in common, and so in all of them; undefined when it is up to the address. */
+  readonly matches: boolean | undefined;
 }
 
 function idTest({ specs }: RuleColumns, wanted: string): (row: number) => boolean {
-  if (!idLetters.test(wanted)) return () => false;
-  const mayBeInAddress = addressLetters.test(wanted);
+  const occurrence = new Occurrence(wanted);
   const frames = new Map<number, Frame>();
   return (row) => {
     const number = specs.shapeOf(row);
     let frame = frames.get(number);
     if (frame === undefined) {
-      frame = frameOf(specs.shape(number), wanted);
+      frame = frameOf(specs.shape(number), wanted, occurrence);
       frames.set(number, frame);
     }
-    if (frame.matches || !mayBeInAddress) return frame.matches;
-    return `${frame.before}${addressText(specs, row, frame.family)}${frame.after}`.includes(wanted);
+    const { family, start, ends, matches } = frame;
+    if (matches !== undefined) return matches;
+    const state =
+      family === 4
+        ? occurrence.afterIPv4(start, specs.word(row, 0, family))
+        : occurrence.after(start, ipv6Text(specs, row));
+    return ends[state] === true;
   };
 }
 
-function frameOf(shape: Shape, wanted: string): Frame {
+function frameOf(shape: Shape, wanted: string, occurrence: Occurrence): Frame {
   const { family, length, side } = shape;
   const parts = ruleId(specOf(shape, prefixOf({ family, value: 0n }, length)))
     .toLowerCase()
@@ -59,19 +65,24 @@ function frameOf(shape: Shape, wanted: string): Frame {
   const at = parts.length - (side === 'source' ? 2 : 1);
   const before = `${parts.slice(0, at).join('~')}~`;
   const after = [`_${length}`, ...parts.slice(at + 1)].join('~');
-  return { family, before, after, matches: before.includes(wanted) || after.includes(wanted) };
+  const letters = before + after + addressLetters[family];
+  const isPossible = [...wanted].every((letter) => letters.includes(letter));
+  const isCommon = before.includes(wanted) || after.includes(wanted);
+  const touchesAddress = [...wanted].some((letter) => addressLetters[family].includes(letter));
+  return {
+    family,
+    start: occurrence.after(0, before),
+    ends: Array.from({ length: wanted.length + 1 }, (_, state) => occurrence.after(state, after) === occurrence.found),
+    matches: isCommon || (isPossible && touchesAddress ? undefined : false),
+  };
 }
 
-const octets = Array.from({ length: 256 }, (_, octet) => `${octet}`);
-
-/** The address of a row as `formatAddress` has it. IPv4 without a detour, since there may be a million. */
-function addressText(specs: RuleColumns['specs'], row: number, family: Family): string {
-  const first = specs.word(row, 0, family);
-  if (family === 4)
-    return `${octets[first >>> 24]}.${octets[(first >>> 16) & 255]}.${octets[(first >>> 8) & 255]}.${octets[first & 255]}`;
-  for (let word = 0; word < ipv6Words; word++) words[word] = specs.word(row, word, family);
-  return formatAddress({ family, value: joinWords(words, 0) });
+/** The IPv6 address of a row as `formatAddress` has it. */
+function ipv6Text(specs: RuleColumns['specs'], row: number): string {
+  const hextets: number[] = [];
+  for (let index = 0; index < ipv6Words; index++) {
+    const word = specs.word(row, index, 6);
+    hextets.push(word >>> 16, word & 0xffff);
+  }
+  return formatHextets(hextets);
 }
-
-/** The words of the address that is made a text of. */
-const words = new Uint32Array(ipv6Words);

@@ -10,8 +10,27 @@ import type { Standing } from './standing.ts';
 import type { DocumentWrite } from './store/store.ts';
 import type { Undo } from './undo.ts';
 
-/** What is stored with a change of the whitelist, by the rules that it displaces. */
-export type RecordingOf = (displaced: readonly Rule[]) => Recording;
+/** An entry that somebody asks for. */
+export interface AskedEntry extends Omit<AddedEntry, 'comment'> {
+  /** Without one a new entry has none, and one that is there keeps its own. */
+  readonly comment?: string | undefined;
+}
+
+/** What became of an entry that was asked for. */
+export interface Addition {
+  /** How it was; undefined when it is new. */
+  readonly before: AddedEntry | undefined;
+  readonly added: AddedEntry;
+  /** The rules that had to go. */
+  readonly displaced: readonly Rule[];
+}
+
+/** An entry that is taken away. */
+export interface Removal {
+  readonly removed: AddedEntry;
+  /** What is whitelisted without it. */
+  readonly left: Whitelist;
+}
 
 export interface WhitelistingOptions {
   readonly standing: Standing;
@@ -19,6 +38,8 @@ export interface WhitelistingOptions {
   readonly base: Protection;
   readonly additions: Additions;
   readonly confirmations: Confirmations;
+  /** Stores. */
+  readonly record: (entry: Entry) => Promise<void>;
   /** Runs a task between two batches. */
   readonly alone: <T>(task: () => Promise<T>) => Promise<T>;
 }
@@ -30,15 +51,17 @@ export interface WhitelistingOptions {
 export class Whitelisting {
   readonly #standing: Standing;
   readonly #confirmations: Confirmations;
+  readonly #record: WhitelistingOptions['record'];
   readonly #alone: WhitelistingOptions['alone'];
   #base: Protection;
   #additions: Additions;
 
-  constructor({ standing, base, additions, confirmations, alone }: WhitelistingOptions) {
+  constructor({ standing, base, additions, confirmations, record, alone }: WhitelistingOptions) {
     this.#standing = standing;
     this.#base = base;
     this.#additions = additions;
     this.#confirmations = confirmations;
+    this.#record = record;
     this.#alone = alone;
   }
 
@@ -66,35 +89,103 @@ export class Whitelisting {
     });
   }
 
-  /** The rules that would have to go for another entry. Changes nothing. */
-  conflicts(added: AddedEntry): Promise<readonly Rule[]> {
-    return this.#alone(async () => this.#standing.conflicts(this.#additions.with(added).protect(this.#base).whitelist));
+  /** What would become of an entry. Changes nothing. */
+  previewAddition(asked: AskedEntry): Promise<Addition> {
+    return this.#alone(async () => {
+      const { before, added } = this.#entryOf(asked);
+      const displaced = before === undefined ? this.#standing.conflicts(this.#protectionOf(added).whitelist) : [];
+      return { before, added, displaced };
+    });
   }
 
   /**
-   * Adds an entry, or takes the place of the one with its text.
+   * Adds an entry. One that is there by its text gets the comment, and keeps the rest.
+   * @param recordingOf what is stored with that
    * @param confirm has that undone, unless it is confirmed in time
-   * @returns the rules that had to go
    */
-  add(added: AddedEntry, recordingOf: RecordingOf, confirm?: ConfirmRequest): Promise<readonly Rule[]> {
-    const change = () => this.#change(this.#additions.with(added), [added.entry.text], added.by, recordingOf, confirm);
+  add(asked: AskedEntry, recordingOf: (addition: Addition) => Recording, confirm?: ConfirmRequest): Promise<Addition> {
+    const change = async (): Promise<Addition> => {
+      const { before, added } = this.#entryOf(asked);
+      const next = this.#additions.with(added);
+      const addition = (displaced: readonly Rule[]): Addition => ({ before, added, displaced });
+      if (before !== undefined) {
+        await this.#describe(next, before, added, recordingOf(addition([])), confirm);
+        return addition([]);
+      }
+      const texts = [added.entry.text];
+      const displaced = await this.#change(next, texts, asked.by, (those) => recordingOf(addition(those)), confirm);
+      return addition(displaced);
+    };
     return this.#confirmations.around(confirm, () => this.#alone(change));
   }
 
-  /** Removes an entry that was added. @returns whether there was one */
-  remove(text: string, by: string, recordingOf: RecordingOf, confirm?: ConfirmRequest): Promise<boolean> {
-    const change = async (): Promise<boolean> => {
-      if (this.#additions.get(text) === undefined) return false;
-      await this.#change(this.#additions.without(text), [text], by, recordingOf, confirm);
-      return true;
+  /** What would become of the whitelist without an entry; undefined when it wasn't added. Changes nothing. */
+  previewRemoval(text: string): Promise<Removal | undefined> {
+    return this.#alone(async () => this.#removal(text));
+  }
+
+  /**
+   * Removes an entry that was added.
+   * @param permit throws what is to keep it
+   * @returns what it was; undefined when there is none
+   */
+  remove(
+    text: string,
+    by: string,
+    permit: (removal: Removal | undefined) => void,
+    recordingOf: (removal: Removal) => Recording,
+    confirm?: ConfirmRequest,
+  ): Promise<Removal | undefined> {
+    const change = async (): Promise<Removal | undefined> => {
+      const removal = this.#removal(text);
+      permit(removal);
+      if (removal === undefined) return undefined;
+      await this.#change(this.#additions.without(text), [text], by, () => recordingOf(removal), confirm);
+      return removal;
     };
     return this.#confirmations.around(confirm, () => this.#alone(change));
+  }
+
+  #entryOf(asked: AskedEntry): Pick<Addition, 'before' | 'added'> {
+    const before = this.#additions.get(asked.entry.text);
+    const comment = asked.comment ?? before?.comment ?? '';
+    return { before, added: { ...(before ?? asked), comment } };
+  }
+
+  #removal(text: string): Removal | undefined {
+    const removed = this.#additions.get(text);
+    return removed && { removed, left: this.#additions.without(text).protect(this.#base).whitelist };
+  }
+
+  #protectionOf(added: AddedEntry): Protection {
+    return this.#additions.with(added).protect(this.#base);
+  }
+
+  /** Stores another comment, which nothing in the kernel depends on; where it is the same, only what is recorded with that. */
+  async #describe(
+    next: Additions,
+    before: AddedEntry,
+    { entry: { text }, comment }: AddedEntry,
+    recording: Recording,
+    confirm: ConfirmRequest | undefined,
+  ): Promise<void> {
+    if (comment === before.comment) return this.#record(recording);
+    const undo: Undo = { rules: [], whitelist: [this.#additions.document(text)] };
+    const { documents = [], ...rest } =
+      confirm === undefined ? recording : this.#confirmations.with(recording, confirm, undo);
+    await this.#record({ ...rest, documents: [next.document(text), ...documents] });
+    this.#additions = next;
   }
 
   /** Brings entries back to how they were stored. Only between two batches. */
   async restore(documents: readonly DocumentWrite[]): Promise<void> {
     const former = documents.reduce((additions, document) => additions.restored(document), this.#additions);
     const texts = documents.map(({ id }) => id);
+    if (texts.every((text) => former.get(text) !== undefined && this.#additions.get(text) !== undefined)) {
+      await this.#record({ documents });
+      this.#additions = former;
+      return;
+    }
     await this.#change(former, texts, rfwItself, () => ({}));
   }
 
@@ -102,7 +193,7 @@ export class Whitelisting {
     next: Additions,
     texts: readonly string[],
     by: string,
-    recordingOf: RecordingOf,
+    recordingOf: (displaced: readonly Rule[]) => Recording,
     confirm?: ConfirmRequest,
   ): Promise<readonly Rule[]> {
     const before = texts.map((text) => this.#additions.document(text));

@@ -1,13 +1,16 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { Api } from './api.fixture.ts';
 import { Daemon } from './daemon.fixture.ts';
 import { fill, smallDisk } from './disk.fixture.ts';
 import { Network } from './network.fixture.ts';
 import { ping } from './probe.fixture.ts';
 import { must, run, until } from './process.fixture.ts';
 import { Program } from './program.fixture.ts';
+import { storedRules } from './store.fixture.ts';
 import { Table } from './table.fixture.ts';
+import { hostLines, hostOfLine } from './upload.fixture.ts';
 
 const network = new Network();
 const program = new Program();
@@ -15,12 +18,16 @@ let namespace = '';
 let table: Table;
 let disk = '';
 let daemon: Daemon;
+let api: Api;
 
 beforeAll(async () => {
   namespace = await network.namespace('disk');
   table = new Table(namespace);
   disk = await smallDisk(program);
-  daemon = new Daemon({ program, namespace, config: ['firewall.backend = nftables'], stateDir: join(disk, 'state') });
+  const socketPath = program.fresh('socket');
+  const config = ['firewall.backend = nftables', `socket.path = ${socketPath}`];
+  daemon = new Daemon({ program, namespace, config, stateDir: join(disk, 'state') });
+  api = new Api(socketPath);
   await daemon.start();
 });
 
@@ -72,4 +79,32 @@ it('is told that it can not start on a full disk, while what it has left is enfo
   await daemon.start();
   expect((await daemon.delete('/drop/input/lo/198.18.0.9')).status).toBe('deleted');
   expect(await ping(namespace, '198.18.0.9')).toBe('pass');
+});
+
+it('says how far it came when the disk gets full in a batch, and does the rest when there is space', async () => {
+  const lines = 30_000;
+  const batch = (query: string) =>
+    api.ask('POST', `/v1/rules/batch${query}`, { body: hostLines(lines), type: 'application/x-ndjson' });
+  const before = await table.sources();
+  const whole = await batch('?mode=atomic');
+  expect(whole.status).toBe(503);
+  expect(await table.sources()).toEqual(before);
+  const chunks = await batch('');
+  expect(chunks.status).toBe(503);
+  const { code, detail } = JSON.parse(chunks.body) as { code: string; detail: string };
+  expect(code).toBe('store-failed');
+  const done = Number(/Lines 1 to (\d+) are done, and none after that/.exec(detail)?.[1] ?? 0);
+  const held = (await table.sources()).toSorted();
+  expect(held).toEqual(
+    storedRules(daemon.stateDir, 4)
+      .map(({ source }) => source)
+      .toSorted(),
+  );
+  expect(held.length - before.length).toBe(done);
+  if (done > 0) expect(held).toContain(hostOfLine(done));
+  await must('mount', '-o', 'remount,size=64m', disk);
+  const rest = await batch('');
+  expect(JSON.parse(rest.body)).toMatchObject({ received: lines, created: lines - done, exists: done, refused: 0 });
+  expect((await table.sources()).length).toBe(before.length + lines);
+  expect(storedRules(daemon.stateDir, 4).length).toBe(before.length + lines);
 });

@@ -19,6 +19,18 @@ export function storedRules(stateDir: string, family: 4 | 6): StoredRule[] {
   }
 }
 
+/** Reads all stored rules: when each ends, by what it says, as the kernel is read too. */
+export function storedExpiries(stateDir: string): Map<string, number | null> {
+  const db = new DatabaseSync(join(stateDir, 'rfw.db'), { readOnly: true, timeout: 5000 });
+  try {
+    const key = `action || ' ' || chain || ' ' || "in" || ' ' || "out" || ' ' || source || ' ' || destination`;
+    const rows = db.prepare(`SELECT ${key} AS key, expires_at FROM rules`).all();
+    return new Map((rows as { key: string; expires_at: number | null }[]).map((row) => [row.key, row.expires_at]));
+  } finally {
+    db.close();
+  }
+}
+
 /** Changes the database as an operator does with sqlite3 while rfw doesn't run. */
 export function changeStored(stateDir: string, statement: string): void {
   const db = new DatabaseSync(join(stateDir, 'rfw.db'));

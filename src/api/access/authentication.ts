@@ -3,7 +3,7 @@ import { type Address, formatAddress } from '../../domain/address.ts';
 import { type Credentials, parseBasic, sameCredentials } from '../credentials.ts';
 import type { Buckets } from './buckets.ts';
 import type { Logins } from './logins.ts';
-import { admin, type Principal } from './principal.ts';
+import { admin, nobody, type Principal } from './principal.ts';
 import type { Tokens } from './tokens.ts';
 
 /** What all doors share to tell who asks. */
@@ -70,6 +70,28 @@ export async function identify(
   const identity = bearer === undefined ? byPassword(basic, credentials, client) : byToken(tokens, bearer, client);
   if ('denial' in identity && identity.guessed) await logins.failed(client, request.raw.socket);
   return identity;
+}
+
+/**
+ * Who a request that was let in would be from now: tokens, passwords and roles may have been taken back while its answer goes on.
+ * Takes what `identify` takes, and counts nothing.
+ * @param client undefined where there is no address
+ */
+export function identifyAgain(
+  { headers: { authorization } }: FastifyRequest,
+  client: Address | undefined,
+  { tokens }: Pick<Accounts, 'tokens'>,
+  credentials: Credentials | undefined,
+  otherwise: Principal | undefined,
+): Principal {
+  const bearer = parseBearer(authorization);
+  if (bearer === undefined && otherwise !== undefined) return otherwise;
+  if (bearer !== undefined) return principalOf(byToken(tokens, bearer, client));
+  return client === undefined ? nobody : principalOf(byPassword(parseBasic(authorization), credentials, client));
+}
+
+function principalOf(attempt: Attempt): Principal {
+  return 'principal' in attempt ? attempt.principal : nobody;
 }
 
 /** An identity, or a denial that may have been a guess. */

@@ -1,3 +1,4 @@
+import { type Range, widthOf } from '../../domain/address.ts';
 import { RfwError } from '../../domain/errors.ts';
 import { type Action, type Chain, familyOf, type RuleSpec } from '../../domain/rule.ts';
 
@@ -114,6 +115,17 @@ function refuseTtl({ name, limits: { longestTtl } }: Principal, what: string, tt
   if (longestTtl === undefined || ttl === 'unchanged') return;
   if (ttl === null || ttl === 0) throw beyond(name, `a permanent ${what}`, `at most ${longestTtl} seconds`);
   if (ttl > longestTtl) throw beyond(name, `${ttl} seconds`, `at most ${longestTtl} seconds`);
+}
+
+/**
+ * Refuses a whitelist entry that protects more addresses than a principal may block at once: it would take out the rules on all of
+ * them.
+ * @throws RfwError `beyond-limits`
+ */
+export function refuseWideEntry({ name, limits }: Principal, { family, first, last }: Range): void {
+  const shortest = limits.shortestPrefix?.[family];
+  if (shortest === undefined || last - first < 1n << BigInt(widthOf(family) - shortest)) return;
+  throw beyond(name, 'so many addresses', `as many as a prefix of /${shortest} has, for IPv${family}`);
 }
 
 /** A rule with two sides matches less than with either alone, so it is the longer of the two prefixes that counts. */

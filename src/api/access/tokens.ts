@@ -3,7 +3,7 @@ import { RfwError, reasonOf } from '../../domain/errors.ts';
 import type { AuditEntry } from '../../engine/audit.ts';
 import type { Principal } from './principal.ts';
 import { drawToken, formatToken, hashSecret, isSecretOf, parseToken, type TokenRecord } from './token.ts';
-import { checkTokenRequest, type TokenRequest } from './token-request.ts';
+import { type Chosen, checkTokenRequest, type TokenRequest } from './token-request.ts';
 import type { TokenStore } from './token-store.ts';
 
 /** A token as others may see it. */
@@ -81,14 +81,6 @@ export class Tokens {
     return standing && viewOf(standing.record);
   }
 
-  /** Whether the token of a principal still stands. */
-  stands(principal: Principal): boolean {
-    const now = this.#now();
-    return [...this.#standing.values()].some(
-      (standing) => standing.principal === principal && !standing.revoked && !isOver(standing.record, now),
-    );
-  }
-
   /**
    * Makes a token. It takes the place of one of its name whose time is up.
    * @param createdBy the name of the principal that asks
@@ -103,14 +95,7 @@ export class Tokens {
   ): Promise<{ readonly token: string; readonly record: TokenView }> {
     return this.#inTurn(async () => {
       const now = this.#now();
-      const chosen = checkTokenRequest(request, now);
-      const namesake = [...this.#standing.values()].find(({ record }) => record.name === chosen.name);
-      if (namesake !== undefined && !isOver(namesake.record, now)) {
-        throw new RfwError(
-          'token-exists',
-          `There is a token ${chosen.name}: take it back first, or choose another name`,
-        );
-      }
+      const { chosen, namesake } = this.#choose(request, now);
       if (namesake !== undefined) await this.#drop(namesake);
       const { id, secret } = drawToken();
       const hash = hashSecret(secret);
@@ -119,6 +104,19 @@ export class Tokens {
       this.#standing.set(id, standingOf(record));
       return { token: formatToken({ id, secret }), record: viewOf(record) };
     });
+  }
+
+  /** What a token would be like. Makes none. @throws RfwError `token-invalid`, `token-exists` */
+  preview(request: TokenRequest): Chosen {
+    return this.#choose(request, this.#now()).chosen;
+  }
+
+  /** What somebody may have, and the token whose place it takes. */
+  #choose(request: TokenRequest, now: number): { readonly chosen: Chosen; readonly namesake: Standing | undefined } {
+    const chosen = checkTokenRequest(request, now);
+    const namesake = [...this.#standing.values()].find(({ record }) => record.name === chosen.name);
+    if (namesake === undefined || isOver(namesake.record, now)) return { chosen, namesake };
+    throw new RfwError('token-exists', `There is a token ${chosen.name}: take it back first, or choose another name`);
   }
 
   /**

@@ -8,7 +8,7 @@ import { ruleId } from '../../domain/rule-id.ts';
 import type { AskedCommand, Result, RuleOutcome } from '../../engine/decide.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { ownOnly, type Principal, refuseBeyondLimits, requireScope } from '../access/principal.ts';
-import { ruleEffect, whoAsks } from '../audit.ts';
+import { recordRefusal, ruleEffect, whoAsks } from '../audit.ts';
 import { longestUrl, sendError } from '../errors.ts';
 import { parsePath, type Resource } from './path.ts';
 import { parseQuery, type Query } from './query.ts';
@@ -138,7 +138,6 @@ async function modify(
 ): Promise<void> {
   const expire = query.expire ?? defaultExpire;
   requireScope(principal, 'rules:write');
-  refuseBeyondLimits(principal, spec, intent === 'insert' ? expire : 'unchanged');
   const asked = { spec, origin: principal.name, ownOnly: ownOnly(principal) };
   const command: AskedCommand = intent === 'insert' ? { kind: 'put', expire, ...asked } : { kind: 'delete', ...asked };
   const operation = intent === 'insert' ? 'rules.put' : 'rules.delete';
@@ -147,7 +146,14 @@ async function modify(
     const effect = ruleEffect(result);
     return { audit: effect === undefined ? [] : [{ ...target, ...effect }] };
   };
-  const [result] = await engine.write({ commands: [command], atomic: true, record });
+  let result: Result | undefined;
+  try {
+    refuseBeyondLimits(principal, spec, intent === 'insert' ? expire : 'unchanged');
+    [result] = await engine.write({ commands: [command], atomic: true, record });
+  } catch (error) {
+    await recordRefusal(engine, target, error);
+    throw error;
+  }
   if (result instanceof RfwError) throw result;
   // What a caller asks for is never decided as an expiry.
   await reply.send(renderOutcome(result as RuleOutcome));

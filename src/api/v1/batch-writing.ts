@@ -2,6 +2,7 @@ import { asRfwError, RfwError } from '../../domain/errors.ts';
 import type { Result } from '../../engine/decide.ts';
 import type { Group, Recording } from '../../engine/pending.ts';
 import { stoppingError } from '../../engine/pending.ts';
+import { requireScope } from '../access/principal.ts';
 import { manyEffect, whoAsks } from '../audit.ts';
 import { RequestError } from '../errors.ts';
 import { ItemChunk } from './batch-items.ts';
@@ -102,9 +103,10 @@ export function writeInChunks(batching: Batching, chunks: AsyncIterable<ItemChun
       let last = 0;
       const write = async (chunk: ItemChunk): Promise<void> => {
         const target = `lines ${last + 1} to ${chunk.lastPlace}`;
-        const recording = (results: readonly Result[]): Recording => ({
-          audit: [{ ...who, at: Date.now(), operation, target, ...manyEffect(all(chunk, results)) }],
-        });
+        const recording = (results: readonly Result[]): Recording => {
+          const effect = manyEffect(all(chunk, results));
+          return { audit: effect === undefined ? [] : [{ ...who, at: Date.now(), operation, target, ...effect }] };
+        };
         report.count(chunk, await bulk.write({ commands: chunk.commands, atomic: false, record: recording }));
         last = chunk.lastPlace;
         progress.done = report.received;
@@ -124,13 +126,10 @@ export function writeInChunks(batching: Batching, chunks: AsyncIterable<ItemChun
 }
 
 /** Chunks until there is a reason to take no more. @throws RfwError that says which */
-async function* received(
-  chunks: AsyncIterable<ItemChunk>,
-  { asked, services, progress }: Batching,
-): AsyncGenerator<ItemChunk> {
+async function* received(chunks: AsyncIterable<ItemChunk>, { asked, progress }: Batching): AsyncGenerator<ItemChunk> {
   for await (const chunk of chunks) {
     if (asked.request.server.ending.aborted) throw stoppingError();
-    if (!services.stillMay(asked.principal)) throw new RfwError('unauthenticated', 'The token is not valid any more');
+    requireScope(asked.request.principalNow(), 'rules:write');
     progress.received += chunk.length;
     yield chunk;
   }

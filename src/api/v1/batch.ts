@@ -8,6 +8,7 @@ import { progressStream } from './batch-progress.ts';
 import { Batch, BatchMode, BatchSummary, mostItems } from './batch-schemas.ts';
 import { type BatchAnswer, type Batching, type Progress, readAll, writeAsOne, writeInChunks } from './batch-writing.ts';
 import { BodyDigest } from './body-digest.ts';
+import { holding } from './body-room.ts';
 import { type Asked, type RouteDefinition, route } from './route.ts';
 import { closed } from './schemas.ts';
 import type { Services } from './services.ts';
@@ -116,13 +117,14 @@ async function run(asked: AskedBatch, services: Services, progress: Progress): P
     return writeAsOne({ ...common, places: 'pointer', body: json }, chunk, modeOf(query.mode, json.mode) === 'atomic');
   }
   const { ending } = asked.request.server;
-  const content = addAbortSignal(ending, body.content);
+  const atomic = query.mode === 'atomic';
+  const atOnce = atomic || mutation.dryRun || mutation.confirm !== undefined;
+  const stream = addAbortSignal(ending, body.content);
+  const content = atOnce ? holding(asked.request, stream) : stream;
   // Nobody asks for the digest of a body without a key.
   const digest = mutation.idempotencyKey === undefined ? undefined : new BodyDigest(content);
   const chunks = chunksOfLines(digest?.content() ?? content, items, () => services.engine.bulk.length);
   const batching: Batching = { ...common, places: 'line', body: digest };
-  const atomic = query.mode === 'atomic';
-  const atOnce = atomic || mutation.dryRun || mutation.confirm !== undefined;
   if (!atOnce) return writeInChunks(batching, chunks);
   try {
     return await writeAsOne(batching, await readAll(chunks, progress), atomic);

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 import { RequestError } from '../errors.ts';
+import { holding } from './body-room.ts';
 import { parseJson } from './json.ts';
 import { sentence } from './parameters.ts';
 import type { BodyDefinition, StreamBody } from './route.ts';
@@ -38,13 +39,20 @@ export function bodyReader(definition: BodyDefinition | undefined): BodyReader {
     if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
     const bytes = limited(payload, limit);
     if (type !== 'application/json' || check === undefined) {
-      return { type, content: Readable.from(bytes, { objectMode: false }) };
+      return { type, content: readableOf(bytes) };
     }
-    const json = parseJson(Buffer.concat(await collect(bytes)));
+    const json = parseJson(Buffer.concat(await collect(limit > defaultBodyLimit ? holding(request, bytes) : bytes)));
     const errors = inBody(check(json));
     if (errors.length > 0) throw new RequestError('request-invalid', sentence('field', errors), errors);
     return { json };
   };
+}
+
+/** A stream that can be destroyed at once: one of Readable.from waits for the next bytes first, which may never come. */
+function readableOf(bytes: AsyncIterable<Buffer>): Readable {
+  const content = Readable.from(bytes, { objectMode: false });
+  content._destroy = (error, done) => done(error);
+  return content;
 }
 
 /** A client that sends something expects something of it. */

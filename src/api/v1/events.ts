@@ -3,17 +3,16 @@ import { Type } from 'typebox';
 import { chunksOf } from '../../domain/chunks.ts';
 import { RfwError } from '../../domain/errors.ts';
 import type { Engine } from '../../engine/engine.ts';
+import { may } from '../access/principal.ts';
 import { RequestError } from '../errors.ts';
 import { Change, changeJson } from './change-json.ts';
+import { EventStream } from './event-stream.ts';
 import { listJson } from './list-json.ts';
 import { route } from './route.ts';
 import { ruleJson, timestamp } from './rule-json.ts';
 import { closed } from './schemas.ts';
 
-/** Milliseconds of silence before a comment tells the client, and all between, that the stream still stands. */
-const heartbeat = 15_000;
-
-/** Changes that are read at once. */
+/** Rules of a snapshot that are written at once. */
 const pageLength = 500;
 
 const example = {
@@ -63,7 +62,7 @@ export const listChanges = route({
     },
   },
 })(async ({ query: { since, limit = 500 } }, { engine }) => {
-  refuseFuture(engine, since);
+  refuseFuture(engine, since, 'since');
   const { changes, oldest, last } = await engine.history.changes(since, limit);
   if (since + 1 < oldest) throw compacted(since, oldest);
   return { status: 200, body: { items: changes.map(changeJson), next: changes.at(-1)?.number ?? since, last } };
@@ -92,16 +91,19 @@ export const streamEvents = route({
       example: `id: 4711\nevent: rule-created\ndata: ${JSON.stringify(example)}\n\n`,
     },
   },
-})(async ({ query, request, principal }, { engine, stillMay }) => {
-  const after = lastEventId(request.headers['last-event-id']) ?? query.since ?? engine.lastChange;
-  refuseFuture(engine, after);
-  const end = request.server.ending;
-  const events = eventText(engine, after, end, () => stillMay(principal));
-  return {
-    status: 200,
-    body: Readable.from(events, { objectMode: false }),
-    headers: { 'cache-control': 'no-store', 'x-accel-buffering': 'no' },
-  };
+})(async ({ query, request }, { engine }) => {
+  const header = lastEventId(request.headers['last-event-id']);
+  const after = header ?? query.since ?? engine.lastChange;
+  refuseFuture(engine, after, header === undefined ? 'since' : 'last-event-id');
+  const body = new EventStream({
+    engine,
+    after,
+    end: request.server.ending,
+    stillMay: () => may(request.principalNow(), 'rules:read'),
+    socket: request.raw.socket,
+  });
+  // So that a proxy in between hands on what comes, as it comes.
+  return { status: 200, body, headers: { 'x-accel-buffering': 'no' } };
 });
 
 /** All that stands, and the change after which that is so. */
@@ -111,14 +113,14 @@ export const snapshot = route({
   operationId: 'getSnapshot',
   summary: 'All rules and lists at once, to follow changes from',
   description:
-    'A line of JSON each: first the number of the last change, then the rules, newest first, then the lists without their entries, at last how many there were of both. Whoever applies the changes since that number to these, in their order, has what stands; of a list that has changed GET /v1/lists/{name} says how it is. Where the last line is missing, something went wrong.',
+    'A line of JSON each: first the number of the last change, with the entries that were added to the whitelist, then the rules, newest first, then the lists without their entries, at last how many there were of both. Whoever applies the changes since that number to these, in their order, has what stands; of a list that has changed GET /v1/lists/{name} says how it is. Where the last line is missing, something went wrong.',
   tag: 'Changes',
   scope: 'rules:read',
   answers: {
     200: {
       description: 'The lines',
       type: 'application/x-ndjson',
-      example: `{"change":4711,"at":"2026-01-31T12:00:00.000Z"}\n${JSON.stringify(example.rule)}\n{"rules":1,"lists":0}\n`,
+      example: `{"change":4711,"at":"2026-01-31T12:00:00.000Z","whitelist":["192.0.2.0/24"]}\n${JSON.stringify(example.rule)}\n{"rules":1,"lists":0}\n`,
     },
   },
 })(async (_asked, { engine }) => ({
@@ -136,10 +138,11 @@ function lastEventId(header: string | string[] | undefined): number | undefined 
 }
 
 /** A number that was never given is one of another host, or of a database that was replaced. */
-function refuseFuture({ lastChange }: Engine, since: number): void {
+function refuseFuture({ lastChange }: Engine, since: number, parameter: 'since' | 'last-event-id'): void {
   if (since <= lastChange) return;
   const message = `is after the last change, ${lastChange}: it is not from this database`;
-  throw new RequestError('request-invalid', `The parameter since ${message}`, [{ parameter: 'since', message }]);
+  const what = parameter === 'since' ? 'parameter since' : 'header Last-Event-ID';
+  throw new RequestError('request-invalid', `The ${what} ${message}`, [{ parameter, message }]);
 }
 
 function compacted(since: number, oldest: number): RfwError {
@@ -149,74 +152,9 @@ function compacted(since: number, oldest: number): RfwError {
   );
 }
 
-async function* eventText(
-  engine: Engine,
-  from: number,
-  end: AbortSignal,
-  stillMay: () => boolean,
-): AsyncGenerator<string> {
-  // So that a client knows at once that it is connected.
-  yield ': rfw\n\n';
-  let after = from;
-  const news = new News(engine, end);
-  try {
-    while (!end.aborted && stillMay()) {
-      const { changes, oldest, last } = await engine.history.changes(after, pageLength);
-      if (after + 1 < oldest) {
-        after = oldest - 1;
-        yield `id: ${after}\nevent: reset\ndata: ${JSON.stringify({ oldest, last, snapshot: '/v1/snapshot' })}\n\n`;
-        continue;
-      }
-      if (changes.length > 0) {
-        after = changes.at(-1)?.number ?? after;
-        yield changes.map(changeJson).map(eventOf).join('');
-      } else if ((await news.wait(() => engine.lastChange > after)) === 'nothing') {
-        yield ': still here\n\n';
-      }
-    }
-  } finally {
-    news.stop();
-  }
-}
-
-function eventOf(change: ReturnType<typeof changeJson>): string {
-  return `id: ${change.number}\nevent: ${change.kind}\ndata: ${JSON.stringify(change)}\n\n`;
-}
-
-/** Waits until there is something new, for a heartbeat at most. */
-class News {
-  readonly #end: AbortSignal;
-  readonly #deafen: () => void;
-  #wake: () => void = () => {};
-
-  constructor(engine: Engine, end: AbortSignal) {
-    this.#end = end;
-    this.#deafen = engine.recorded.listen(() => this.#wake());
-    end.addEventListener('abort', this.#onEnd);
-  }
-
-  readonly #onEnd = (): void => this.#wake();
-
-  wait(isThere: () => boolean): Promise<'something' | 'nothing'> {
-    if (isThere() || this.#end.aborted) return Promise.resolve('something');
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => resolve('nothing'), heartbeat);
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve('something');
-      };
-    });
-  }
-
-  stop(): void {
-    this.#deafen();
-    this.#wake();
-    this.#end.removeEventListener('abort', this.#onEnd);
-  }
-}
-
 async function* snapshotLines(engine: Engine): AsyncGenerator<string> {
-  yield `${JSON.stringify({ change: engine.lastChange, at: timestamp(Date.now()) })}\n`;
+  const whitelist = engine.whitelisting.added.map(({ entry }) => entry.text);
+  yield `${JSON.stringify({ change: engine.lastChange, at: timestamp(Date.now()), whitelist })}\n`;
   let rules = 0;
   for (const page of chunksOf(engine.reader.all(), pageLength)) {
     rules += page.length;

@@ -12,6 +12,9 @@ interface Kept {
   readonly at: number;
 }
 
+/** How much an answer takes: the length of its text, as it is stored. */
+type Sized = Kept & { readonly size: number };
+
 /** Tells requests apart. */
 export interface Fingerprint {
   /** It, once the request has been read to its end. */
@@ -25,8 +28,8 @@ const kind = 'answer';
 /** How long an answer is kept, in milliseconds: a day. */
 const keepFor = 86_400_000;
 
-/** The most answers that are kept. */
-const keepAtMost = 10_000;
+/** The most answers that are kept, and the most that they take as a whole: some name a thousand rules. */
+const keepAtMost = { answers: 10_000, characters: 32 * 1024 * 1024 };
 
 /**
  * The answers to requests that had an Idempotency-Key. They are stored in the transaction of the change, so that a request that
@@ -34,7 +37,8 @@ const keepAtMost = 10_000;
  */
 export class Answers {
   /** Oldest first. */
-  readonly #kept = new Map<string, Kept>();
+  readonly #kept = new Map<string, Sized>();
+  #characters = 0;
   readonly #underWay = new Map<string, Promise<unknown>>();
   readonly #now: () => number;
 
@@ -44,10 +48,11 @@ export class Answers {
 
   /** Reads what earlier runs have kept. @throws RfwError `store-failed` */
   async load(store: Pick<Store, 'documents'>): Promise<void> {
-    const stored = [...(await store.documents(kind))].map(
-      ([id, body]) => [id, JSON.parse(String(body)) as Kept] as const,
-    );
-    for (const [id, kept] of stored.sort(([, a], [, b]) => a.at - b.at)) this.#kept.set(id, kept);
+    const stored = [...(await store.documents(kind))].map(([id, body]) => {
+      const text = String(body);
+      return [id, { ...(JSON.parse(text) as Kept), size: text.length }] as const;
+    });
+    for (const [id, kept] of stored.sort(([, a], [, b]) => a.at - b.at)) this.#set(id, kept);
   }
 
   /**
@@ -79,27 +84,41 @@ export class Answers {
     fingerprint: Fingerprint,
     make: (keep: (answer: Answer) => DocumentWrite[]) => Promise<Answer>,
   ): Promise<Answer> {
-    let kept: Kept | undefined;
+    let kept: Sized | undefined;
     let gone: readonly string[] = [];
     const answer = await make((made) => {
-      kept = { fingerprint: fingerprint.text(), answer: made, at: this.#now() };
-      gone = this.#outdated(id);
-      return [...gone.map((old) => ({ kind, id: old, body: null })), { kind, id, body: JSON.stringify(kept) }];
+      const answered: Kept = { fingerprint: fingerprint.text(), answer: made, at: this.#now() };
+      const body = JSON.stringify(answered);
+      kept = { ...answered, size: body.length };
+      gone = this.#outdated(id, body.length);
+      return [...gone.map((old) => ({ kind, id: old, body: null })), { kind, id, body }];
     });
     // It is on disk now; what wasn't to be kept was refused, and may be tried again.
-    for (const old of gone) this.#kept.delete(old);
-    this.#kept.delete(id);
-    if (kept !== undefined) this.#kept.set(id, kept);
+    for (const old of [...gone, id]) this.#delete(old);
+    if (kept !== undefined) this.#set(id, kept);
     return answer;
   }
 
-  /** Answers that are too old, or too many with one more. */
-  #outdated(id: string): string[] {
+  #set(id: string, kept: Sized): void {
+    this.#kept.set(id, kept);
+    this.#characters += kept.size;
+  }
+
+  #delete(id: string): void {
+    this.#characters -= this.#kept.get(id)?.size ?? 0;
+    this.#kept.delete(id);
+  }
+
+  /** Answers that are too old, or too many with one more. @param more characters of that */
+  #outdated(id: string, more: number): string[] {
     const old: string[] = [];
-    let left = this.#kept.size;
-    for (const [other, { at }] of this.#kept) {
-      if (left < keepAtMost && at + keepFor > this.#now()) break;
-      left--;
+    let answers = this.#kept.size;
+    let characters = this.#characters + more;
+    for (const [other, { at, size }] of this.#kept) {
+      const fits = answers < keepAtMost.answers && characters <= keepAtMost.characters;
+      if (fits && at + keepFor > this.#now()) break;
+      answers--;
+      characters -= size;
       if (other !== id) old.push(other);
     }
     return old;

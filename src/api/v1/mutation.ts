@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { asRfwError } from '../../domain/errors.ts';
 import type { AuditEntry } from '../../engine/audit.ts';
 import type { ConfirmRequest } from '../../engine/confirmations.ts';
 import type { Recording } from '../../engine/pending.ts';
 import type { DocumentWrite } from '../../engine/store/store.ts';
-import { type Effect, refusal, whoAsks } from '../audit.ts';
+import { type Effect, recordRefusal, whoAsks } from '../audit.ts';
 import type { Answer } from './answer.ts';
 import { BodyDigest } from './body-digest.ts';
 import { type Fingerprint, fingerprintOf } from './idempotency.ts';
@@ -36,7 +35,7 @@ export interface Mutation<R, A extends Answer> {
 export const confirmationHeader = 'rfw-confirmation';
 
 /** The header of an answer that only says what would be. */
-const dryRunHeader = 'rfw-dry-run';
+export const dryRunHeader = 'rfw-dry-run';
 
 /**
  * Makes a change as the request wants it made: only in thought, once for each Idempotency-Key, undone unless it is confirmed; and
@@ -80,12 +79,14 @@ async function makeChange<R, A extends Answer>(
   // A client that has gone meanwhile has no address any more.
   const who = whoAsks(asked.request);
   const entry = (of: Effect): AuditEntry => ({ ...who, at: Date.now(), operation, target, ...of });
-  const headers: Record<string, string> = confirm === undefined ? {} : { [confirmationHeader]: confirm.id };
+  // What changed nothing has nothing to confirm.
+  const answerTo = (made: R, effected = effect(made)): A =>
+    withHeaders(answer(made), confirm && effected ? { [confirmationHeader]: confirm.id } : {});
   const recording = (made: R): Recording => {
     const effected = effect(made);
     const audit = effected === undefined ? [] : [entry(effected)];
     try {
-      return { audit, documents: keep(withHeaders(answer(made), headers)) };
+      return { audit, documents: keep(answerTo(made, effected)) };
     } catch {
       // It was refused, and may be tried again with the same key.
       return { audit, documents: [] };
@@ -96,19 +97,10 @@ async function makeChange<R, A extends Answer>(
     if (confirm !== undefined) services.connections.note(confirm.id, asked.request);
     made = await make(recording, confirm);
   } catch (error) {
-    await recordFailure(services, entry(refusal(asRfwError(error))));
+    await recordRefusal(services.engine, { ...who, at: Date.now(), operation, target }, error);
     throw error;
   }
-  return withHeaders(answer(made), headers);
-}
-
-/** A change that kernel or disk refused is in the log all the same, if the disk takes that. */
-async function recordFailure({ engine }: Services, entry: AuditEntry): Promise<void> {
-  try {
-    await engine.write({ commands: [], atomic: true, record: () => ({ audit: [entry] }) });
-  } catch {
-    // Whoever asked is told of the first failure.
-  }
+  return answerTo(made);
 }
 
 function confirmRequest(seconds: number, by: string): ConfirmRequest {

@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { requireScope } from '../access/principal.ts';
 import { longestUrl, RequestError, sendError } from '../errors.ts';
 import { acceptedTypes, bodyReader, type ReadBody } from './body.ts';
+import { releaseBody } from './body-room.ts';
 import { mutationOptions, mutationQuery, type ParameterReader, parameterReader } from './parameters.ts';
 import type { Asked, Route } from './route.ts';
 import type { Services } from './services.ts';
@@ -33,7 +34,13 @@ function serve(scope: FastifyInstance, route: Route, services: Services): void {
   const query = parameterReader(route.query, route.mutation ? mutationQuery : {});
   const read = bodyReader(route.body);
   scope.addContentTypeParser('*', (request, payload, done) => {
-    read(request, payload).then((body) => done(null, body), done);
+    read(request, payload).then(
+      (body) => done(null, body),
+      (error) => {
+        releaseBody(request);
+        done(error);
+      },
+    );
   });
   scope.route({
     method: route.method === 'GET' ? ['GET', 'HEAD'] : route.method,
@@ -44,15 +51,20 @@ function serve(scope: FastifyInstance, route: Route, services: Services): void {
       if (route.scope !== 'public') requireScope(principal, route.scope);
     },
     handler: async (request, reply) => {
-      const asked = ask(route, request, params, query);
-      if (route.early !== true) await services.started;
-      await answer(request, reply, route, await route.handler(asked, services));
+      try {
+        const asked = ask(route, request, params, query);
+        if (route.early !== true) await services.started;
+        await answer(request, reply, route, await route.handler(asked, services));
+      } finally {
+        releaseBody(request);
+      }
     },
   });
 }
 
 function ask(route: Route, request: FastifyRequest, params: ParameterReader, query: ParameterReader): Asked {
   const given = query(request.query as Record<string, unknown>);
+  if (!route.mutation) refuseKey(route, request);
   const asked = {
     params: params(request.params as Record<string, unknown>),
     query: given,
@@ -63,6 +75,15 @@ function ask(route: Route, request: FastifyRequest, params: ParameterReader, que
   };
   // `route` gives the handler the types that these values were checked against.
   return asked as unknown as Asked;
+}
+
+/** Who sends a key relies on it. @throws RequestError `request-invalid` */
+function refuseKey({ method }: Route, { headers }: FastifyRequest): void {
+  if (method === 'GET' || headers['idempotency-key'] === undefined) return;
+  const message = 'has no meaning here: what is sent twice is done twice';
+  throw new RequestError('request-invalid', `The header Idempotency-Key ${message}`, [
+    { parameter: 'idempotency-key', message },
+  ]);
 }
 
 function bodyOf({ body: definition }: Route, body: ReadBody | undefined): unknown {

@@ -1,6 +1,5 @@
 import type { ListLimits } from '../../domain/list-entries.ts';
 import type { Engine } from '../../engine/engine.ts';
-import type { Principal } from '../access/principal.ts';
 import type { Tokens } from '../access/tokens.ts';
 import type { Connections } from './connections.ts';
 import type { Answers } from './idempotency.ts';
@@ -29,8 +28,6 @@ export interface Services {
   readonly answers: Answers;
   readonly connections: Connections;
   readonly tokens: Tokens;
-  /** Whether the principal still is what a door once found: a token may have been taken back since. */
-  stillMay(principal: Principal): boolean;
   /** The metrics in the text format of Prometheus. */
   metrics(): Promise<string>;
 }

@@ -1,8 +1,11 @@
 import { type Static, Type } from 'typebox';
 import { RfwError } from '../../domain/errors.ts';
 import { scopes } from '../access/principal.ts';
+import type { Chosen, TokenRequest } from '../access/token-request.ts';
 import type { TokenView } from '../access/tokens.ts';
-import { whoAsks } from '../audit.ts';
+import { recordRefusal, whoAsks } from '../audit.ts';
+import { dryRunHeader } from './mutation.ts';
+import { mutationQuery } from './parameters.ts';
 import { route } from './route.ts';
 import { parseTimestamp, timestamp } from './rule-json.ts';
 import { Action, Chain, closed, Never, Timestamp } from './schemas.ts';
@@ -27,7 +30,7 @@ const Limits = closed(
   { $id: 'Limits', description: 'What a token may ask for at most' },
 );
 
-const TokenRequest = closed(
+const TokenRequestBody = closed(
   {
     name: Type.String({ minLength: 1, maxLength: 63, pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$' }),
     scopes: Type.Array(Scope, { minItems: 1 }),
@@ -45,16 +48,23 @@ const TokenRequest = closed(
 
 const instant = Type.Union([Timestamp, Never]);
 
-const Token = closed(
+const ChosenToken = closed(
   {
-    id: Type.String(),
     name: Type.String(),
     scopes: Type.Array(Scope),
     limits: Limits,
     clients: Type.Array(Type.String()),
+    expiresAt: instant,
+  },
+  { $id: 'ChosenToken' },
+);
+
+const Token = closed(
+  {
+    id: Type.String(),
+    ...ChosenToken.properties,
     createdAt: Timestamp,
     createdBy: Type.String(),
-    expiresAt: instant,
     lastUsedAt: instant,
   },
   { $id: 'Token' },
@@ -73,21 +83,26 @@ const example = {
 };
 
 function tokenJson(view: TokenView): Static<typeof Token> {
-  const at = (time: number | null): string | null => (time === null ? null : timestamp(time));
-  const { id, name, limits, clients, createdBy } = view;
+  const { id, createdAt, createdBy, lastUsedAt } = view;
   return {
-    ...{ id, name, scopes: [...view.scopes], clients: [...clients], createdBy },
-    limits: limits as Static<typeof Limits>,
-    createdAt: timestamp(view.createdAt),
-    expiresAt: at(view.expiresAt),
-    lastUsedAt: at(view.lastUsedAt),
+    id,
+    ...chosenJson(view),
+    createdAt: timestamp(createdAt),
+    createdBy,
+    lastUsedAt: lastUsedAt === null ? null : timestamp(lastUsedAt),
   };
 }
 
-/** What the audit log keeps of a token. */
-function audited({ name, scopes: may, limits, clients, expiresAt }: TokenView): unknown {
-  return { name, scopes: may, limits, clients, expiresAt };
+/** What of a token somebody has chosen. */
+function chosenJson({ name, scopes: may, limits, clients, expiresAt }: Chosen): Static<typeof ChosenToken> {
+  return {
+    ...{ name, scopes: [...may], clients: [...clients] },
+    limits: limits as Static<typeof Limits>,
+    expiresAt: expiresAt === null ? null : timestamp(expiresAt),
+  };
 }
+
+const dryRunQuery = closed({ dryRun: mutationQuery.dryRun });
 
 export const listTokens = route({
   method: 'GET',
@@ -111,10 +126,15 @@ export const createToken = route({
   operationId: 'createToken',
   summary: 'Makes a token',
   description:
-    'The answer is the only time that the token is shown: what rfw keeps can not be turned back into it. For the same reason this takes no Idempotency-Key.',
+    'The answer is the only time that the token is shown: what rfw keeps can not be turned back into it. For the same reason this takes no Idempotency-Key, and there is nothing to confirm.',
   tag: 'Access',
   scope: 'admin',
-  body: { description: 'What it may do', json: TokenRequest, example: { name: 'detector', scopes: ['rules:write'] } },
+  query: dryRunQuery,
+  body: {
+    description: 'What it may do',
+    json: TokenRequestBody,
+    example: { name: 'detector', scopes: ['rules:write'] },
+  },
   problems: ['token-invalid', 'token-exists', 'expire-invalid', 'store-failed'],
   answers: {
     201: {
@@ -123,33 +143,32 @@ export const createToken = route({
       example: { token: 'rfw_0123456789abcdef_oFrV8xjW4G0rkMqkPD9sX1kqv1o2nL5B5w3mYj7cE2Q', ...example },
       headers: { location: 'Where it is' },
     },
+    200: { description: 'With dryRun: what it would be', schema: ChosenToken },
   },
-})(async ({ body: { expiresAt, limits, ...rest }, principal, request }, { tokens }) => {
-  const asked = {
+})(async ({ body, query: { dryRun = false }, principal, request }, { tokens, engine }) => {
+  const who = { ...whoAsks(request), operation: 'tokens.create' };
+  const wanted = requestOf(body);
+  if (dryRun) return { status: 200, body: chosenJson(tokens.preview(wanted)), headers: { [dryRunHeader]: 'true' } };
+  const auditOf = (view: TokenView) => [
+    { ...who, target: view.id, before: null, after: chosenJson(view), result: 'created' },
+  ];
+  try {
+    const { token, record } = await tokens.create(wanted, principal.name, auditOf);
+    return { status: 201, body: { token, ...tokenJson(record) }, headers: { location: `/v1/tokens/${record.id}` } };
+  } catch (error) {
+    await recordRefusal(engine, { ...who, target: body.name }, error);
+    throw error;
+  }
+});
+
+/** What is asked for. The limits are checked where all tokens are made. */
+function requestOf({ expiresAt, limits, ...rest }: Static<typeof TokenRequestBody>): TokenRequest {
+  return {
     ...rest,
-    ...(limits !== undefined && { limits }),
+    ...(limits !== undefined && { limits: limits as NonNullable<TokenRequest['limits']> }),
     expiresAt: typeof expiresAt === 'string' ? parseTimestamp(expiresAt) : null,
   };
-  const { token, record } = await tokens.create(
-    asked as Parameters<typeof tokens.create>[0],
-    principal.name,
-    (view) => [
-      {
-        ...whoAsks(request),
-        operation: 'tokens.create',
-        target: view.id,
-        before: null,
-        after: audited(view),
-        result: 'created',
-      },
-    ],
-  );
-  return {
-    status: 201,
-    body: { token, ...tokenJson(record) },
-    headers: { location: `/v1/tokens/${record.id}` },
-  };
-});
+}
 
 export const revokeToken = route({
   method: 'DELETE',
@@ -160,19 +179,19 @@ export const revokeToken = route({
   tag: 'Access',
   scope: 'admin',
   params: closed({ id: Type.String({ pattern: '^[0-9a-f]{16}$' }) }),
+  query: dryRunQuery,
   problems: ['not-found', 'store-failed'],
   answers: { 200: { description: 'What it was', schema: Token, example } },
-})(async ({ params: { id }, request }, { tokens }) => {
-  const view = await tokens.revoke(id, (before) => [
-    {
-      ...whoAsks(request),
-      operation: 'tokens.revoke',
-      target: id,
-      before: audited(before),
-      after: null,
-      result: 'deleted',
-    },
-  ]);
-  if (view === undefined) throw new RfwError('not-found', `There is no token ${id}`);
-  return { status: 200, body: tokenJson(view) };
+})(async ({ params: { id }, query: { dryRun = false }, request }, { tokens, engine }) => {
+  const asked = { ...whoAsks(request), operation: 'tokens.revoke', target: id };
+  const auditOf = (before: TokenView) => [{ ...asked, before: chosenJson(before), after: null, result: 'deleted' }];
+  try {
+    const view = dryRun ? tokens.get(id) : await tokens.revoke(id, auditOf);
+    if (view !== undefined)
+      return { status: 200, body: tokenJson(view), headers: dryRun ? { [dryRunHeader]: 'true' } : {} };
+  } catch (error) {
+    await recordRefusal(engine, asked, error);
+    throw error;
+  }
+  throw new RfwError('not-found', `There is no token ${id}`);
 });

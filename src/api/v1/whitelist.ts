@@ -1,9 +1,12 @@
 import { type Static, Type } from 'typebox';
 import { type Address, formatAddress } from '../../domain/address.ts';
 import { RfwError } from '../../domain/errors.ts';
-import { parseWhitelistEntry, Whitelist } from '../../domain/whitelist.ts';
+import type { Rule } from '../../domain/rule.ts';
+import { canonicalEntry, parseWhitelistEntry, type Whitelist, type WhitelistEntry } from '../../domain/whitelist.ts';
 import type { AddedEntry } from '../../engine/additions.ts';
 import type { Engine } from '../../engine/engine.ts';
+import type { AskedEntry, Removal } from '../../engine/whitelisting.ts';
+import { refuseWideEntry } from '../access/principal.ts';
 import { clientAddress } from '../server.ts';
 import { mutate } from './mutation.ts';
 import { route } from './route.ts';
@@ -17,7 +20,7 @@ const Entry = Type.String({
   description: 'An address, a prefix or a range: 192.0.2.10, 192.0.2.0/24, 192.0.2.1-192.0.2.9',
 });
 
-const WhitelistEntry = closed(
+const EntrySchema = closed(
   {
     entry: Entry,
     from: Type.Enum(['file', 'api'], { description: 'Entries of the file can not be removed here' }),
@@ -36,7 +39,7 @@ const example = {
   createdAt: '2026-01-31T12:00:00.000Z',
 };
 
-function addedJson({ entry, by, comment, createdAt }: AddedEntry): Static<typeof WhitelistEntry> {
+function addedJson({ entry, by, comment, createdAt }: AddedEntry): Static<typeof EntrySchema> {
   return { entry: entry.text, from: 'api', comment, origin: by, createdAt: timestamp(createdAt) };
 }
 
@@ -50,7 +53,7 @@ export const listWhitelist = route({
   answers: {
     200: {
       description: 'Those of the file first',
-      schema: closed({ items: Type.Array(WhitelistEntry) }),
+      schema: closed({ items: Type.Array(EntrySchema) }),
       example: { items: [{ entry: '192.0.2.1', from: 'file', comment: '', origin: null, createdAt: null }, example] },
     },
   },
@@ -63,15 +66,15 @@ export const listWhitelist = route({
 
 const Added = closed(
   {
-    ...WhitelistEntry.properties,
+    ...EntrySchema.properties,
     displaced: Type.Array(RuleSchema, { description: 'The rules that had to go, at most a thousand of them' }),
     displacedCount: Type.Integer({ minimum: 0 }),
   },
   { $id: 'AddedWhitelistEntry' },
 );
 
-/** Rules that an answer names. */
-const namedRules = 1000;
+/** Rules that an answer names, and those that the audit log does. */
+const [namedRules, auditedRules] = [1000, 10];
 
 export const addWhitelistEntry = route({
   method: 'POST',
@@ -89,7 +92,7 @@ export const addWhitelistEntry = route({
     example: { entry: '192.0.2.0/24', comment: 'the office' },
   },
   problems: [
-    ...(['address-invalid', 'mask-invalid', 'family-mismatch'] as const),
+    ...(['address-invalid', 'mask-invalid', 'family-mismatch', 'beyond-limits'] as const),
     ...(['kernel-refused', 'kernel-unavailable', 'store-failed', 'stopping', 'key-reused'] as const),
   ],
   answers: {
@@ -106,32 +109,42 @@ export const addWhitelistEntry = route({
   },
 })(async (asked, services) => {
   const { body, principal } = asked;
-  const { engine } = services;
-  const entry = parseWhitelistEntry(body.entry.trim());
-  const before = engine.whitelisting.added.find((each) => each.entry.text === entry.text);
-  const comment = body.comment ?? before?.comment ?? '';
-  const added: AddedEntry = { entry, by: principal.name, comment, createdAt: Date.now() };
+  const { whitelisting } = services.engine;
+  const entry = readEntry(body.entry);
+  const wanted: AskedEntry = { entry, by: principal.name, comment: body.comment, createdAt: Date.now() };
   return mutate(asked, services, {
     operation: 'whitelist.add',
     target: entry.text,
     body,
-    preview: () => engine.whitelisting.conflicts(added),
-    make: (recording, confirm) => engine.whitelisting.add(added, recording, confirm),
-    answer: (displaced) => ({
+    preview: async () => {
+      refuseWideEntry(principal, entry);
+      return whitelisting.previewAddition(wanted);
+    },
+    make: async (recording, confirm) => {
+      refuseWideEntry(principal, entry);
+      return whitelisting.add(wanted, recording, confirm);
+    },
+    answer: ({ before, added, displaced }) => ({
       status: before === undefined ? 201 : 200,
-      body: {
-        ...addedJson(added),
-        displaced: displaced.slice(0, namedRules).map(ruleJson),
-        displacedCount: displaced.length,
-      },
+      body: { ...addedJson(added), ...displacedJson(displaced, namedRules) },
     }),
-    effect: (displaced) => ({
-      before: before === undefined ? null : addedJson(before),
-      after: { ...addedJson(added), displaced: displaced.slice(0, 10).map(ruleJson), displacedCount: displaced.length },
-      result: before === undefined ? 'created' : 'updated',
-    }),
+    effect: ({ before, added, displaced }) => {
+      if (before === undefined) {
+        return {
+          before: null,
+          after: { ...addedJson(added), ...displacedJson(displaced, auditedRules) },
+          result: 'created',
+        };
+      }
+      if (before.comment === added.comment) return undefined;
+      return { before: addedJson(before), after: addedJson(added), result: 'updated' };
+    },
   });
 });
+
+function displacedJson(displaced: readonly Rule[], most: number) {
+  return { displaced: displaced.slice(0, most).map(ruleJson), displacedCount: displaced.length };
+}
 
 export const removeWhitelistEntry = route({
   method: 'DELETE',
@@ -148,46 +161,50 @@ export const removeWhitelistEntry = route({
     ...(['not-found', 'entry-fixed', 'self-exclusion', 'address-invalid', 'mask-invalid', 'family-mismatch'] as const),
     ...(['kernel-refused', 'kernel-unavailable', 'store-failed', 'stopping', 'key-reused'] as const),
   ],
-  answers: { 200: { description: 'What it was', schema: WhitelistEntry, example } },
+  answers: { 200: { description: 'What it was', schema: EntrySchema, example } },
 })(async (asked, services) => {
   const { query, principal, request } = asked;
   const { whitelisting } = services.engine;
-  const text = query.entry.trim();
-  const before = whitelisting.added.find((each) => each.entry.text === text);
-  if (before === undefined) throw noSuchEntry(services.engine, text);
+  const { text } = readEntry(query.entry);
   const client = request.door === 'socket' ? undefined : clientAddress(request);
-  if (client !== undefined) refuseSelfExclusion(services.engine, text, client);
+  const permit = (removal: Removal | undefined): void => {
+    if (removal === undefined) refuseFixed(services.engine, text);
+    else if (client !== undefined) refuseSelfExclusion(removal, whitelisting.all, client);
+  };
   return mutate(asked, services, {
     operation: 'whitelist.remove',
     target: text,
     body: null,
-    preview: async () => true,
-    make: (recording, confirm) =>
-      whitelisting.remove(text, principal.name, (displaced) => recording(displaced.length >= 0), confirm),
-    answer: (removed) => {
-      if (!removed) throw noSuchEntry(services.engine, text);
-      return { status: 200, body: addedJson(before) };
+    preview: async () => {
+      const removal = await whitelisting.previewRemoval(text);
+      permit(removal);
+      return removal;
     },
-    effect: () => ({ before: addedJson(before), after: null, result: 'deleted' }),
+    make: (recording, confirm) => whitelisting.remove(text, principal.name, permit, recording, confirm),
+    answer: (removal) => {
+      if (removal === undefined) throw new RfwError('not-found', `The whitelist has no entry ${text} that was added`);
+      return { status: 200, body: addedJson(removal.removed) };
+    },
+    effect: (removal) => removal && { before: addedJson(removal.removed), after: null, result: 'deleted' },
   });
 });
 
-function noSuchEntry({ whitelisting }: Engine, text: string): RfwError {
-  if (whitelisting.file.entries.some((entry) => entry.text === text)) {
-    return new RfwError(
-      'entry-fixed',
-      `${text} is an entry of the whitelist file: remove it there, and send rfw SIGHUP`,
-    );
-  }
-  return new RfwError('not-found', `The whitelist has no entry ${text} that was added`);
+/** An entry in the one form that its addresses have, however it was written. */
+function readEntry(text: string): WhitelistEntry {
+  return canonicalEntry(parseWhitelistEntry(text.trim()));
+}
+
+/** @throws RfwError `entry-fixed` when the addresses are those of an entry of the file */
+function refuseFixed({ whitelisting }: Engine, text: string): void {
+  if (!whitelisting.file.entries.some((entry) => canonicalEntry(entry).text === text)) return;
+  throw new RfwError('entry-fixed', `${text} is an entry of the whitelist file: remove it there, and send rfw SIGHUP`);
 }
 
 /** @throws RfwError `self-exclusion` when the client would not be whitelisted any more */
-function refuseSelfExclusion({ whitelisting }: Engine, text: string, client: Address): void {
-  const left = new Whitelist(whitelisting.all.entries.filter((entry) => entry.text !== text));
-  if (!whitelisting.all.covers(client) || left.covers(client)) return;
+function refuseSelfExclusion({ removed, left }: Removal, all: Whitelist, client: Address): void {
+  if (!all.covers(client) || left.covers(client)) return;
   throw new RfwError(
     'self-exclusion',
-    `${text} is the last entry that covers your own address, ${formatAddress(client)}: add another that does first`,
+    `${removed.entry.text} is the last entry that covers your own address, ${formatAddress(client)}: add another that does first`,
   );
 }

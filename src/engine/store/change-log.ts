@@ -21,12 +21,11 @@ export const changeLogSchema = `CREATE TABLE changes (
 /** How many changes are kept at least. */
 export const keptChanges = 100_000;
 
-/** Changes beyond those that are kept before they are deleted together. */
-const looseChanges = 10_000;
-
 /** The recorded changes, numbered without gaps; the oldest are deleted when there are many. */
 export class ChangeLog {
   readonly #keep: number;
+  /** Changes beyond those that are kept before they are deleted together. */
+  readonly #loose: number;
   readonly #insert: StatementSyncInstance;
   readonly #compact: StatementSyncInstance;
   readonly #page: StatementSyncInstance;
@@ -36,6 +35,7 @@ export class ChangeLog {
   /** @param keep how many changes stay at least */
   constructor(db: DatabaseSyncInstance, keep = keptChanges) {
     this.#keep = keep;
+    this.#loose = Math.ceil(keep / 10);
     this.#insert = db.prepare('INSERT INTO changes VALUES (?, ?, ?, ?)');
     this.#compact = db.prepare('DELETE FROM changes WHERE first + count <= ?');
     this.#page = db.prepare(
@@ -65,7 +65,7 @@ export class ChangeLog {
     const body = `[${writtenAll(changes, runs).join(',')}]`;
     this.#insert.run(first.number, changes.length, first.at, body);
     const last = first.number + changes.length - 1;
-    if (last - this.#oldest < this.#keep + looseChanges) return;
+    if (last - this.#oldest < this.#keep + this.#loose) return;
     this.#compact.run(last - this.#keep + 1);
     this.#oldest = last - this.#keep + 1;
   }

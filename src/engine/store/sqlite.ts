@@ -53,9 +53,10 @@ export class SqliteStore implements Store {
    * Opens the state folder, which is made where it is missing, and holds it against a second daemon.
    * @param program name and version: the snapshot of another one isn't read
    * @param retention of the audit log
+   * @param changes how many recorded changes stay at least
    * @throws RfwError `state-in-use` or `store-failed`
    */
-  constructor(folder: string, program = '', retention: Retention = { keep: 0, limit: 0 }) {
+  constructor(folder: string, program = '', retention: Retention = { keep: 0, limit: 0 }, changes?: number) {
     try {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
       this.#lock = lock(folder);
@@ -70,7 +71,7 @@ export class SqliteStore implements Store {
       // Rules tell who asked for them.
       if ((statSync(this.#file).mode & 0o777) !== 0o600) chmodSync(this.#file, 0o600);
       migrate(this.#db);
-      this.#changes = new ChangeLog(this.#db);
+      this.#changes = new ChangeLog(this.#db, changes);
       this.#rules = new RuleTable(this.#db);
       this.#audit = new AuditTable(this.#db, retention);
       this.#lastSeq = this.#readMeta<number>('last_seq') ?? 0;

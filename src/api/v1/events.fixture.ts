@@ -1,0 +1,79 @@
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { expect } from 'vitest';
+import type { OpenServer, Question } from '../server.fixture.ts';
+
+/** An event of a stream, as it came. */
+export interface ReceivedEvent {
+  readonly id: number;
+  readonly event: string;
+  // biome-ignore lint/suspicious/noExplicitAny: what a test expects of an event it says itself
+  readonly data: any;
+}
+
+/** A client that listens to events. */
+export interface Listener {
+  readonly status: number;
+  readonly response: IncomingMessage;
+  readonly events: ReceivedEvent[];
+  readonly comments: string[];
+  /** How the answer ended. */
+  readonly ended: Promise<'whole' | 'cut off'>;
+  /** Resolves when so many events are there. */
+  has(count: number): Promise<readonly ReceivedEvent[]>;
+  close(): void;
+}
+
+/** Listens to `/v1/events`, over a connection of its own. @param paused whether nothing is read until the response is resumed */
+export function listen(
+  to: Pick<OpenServer, 'port'> & { readonly authority?: Buffer },
+  query = '',
+  { headers = {}, tls }: Question = {},
+  paused = false,
+): Promise<Listener> {
+  const options = { host: '127.0.0.1', port: to.port, path: `/v1/events${query}`, agent: false as const, headers };
+  return new Promise((resolve, reject) => {
+    const request =
+      to.authority === undefined
+        ? httpRequest(options)
+        : httpsRequest({ ...options, ca: to.authority, checkServerIdentity: () => undefined, ...tls });
+    request.on('error', reject);
+    request.on('response', (response) => resolve(listenerOf(response, paused, () => request.destroy())));
+    request.end();
+  });
+}
+
+function listenerOf(response: IncomingMessage, paused: boolean, close: () => void): Listener {
+  const events: ReceivedEvent[] = [];
+  const comments: string[] = [];
+  let rest = '';
+  const take = (block: string): void => {
+    if (block.startsWith(':')) return void comments.push(block);
+    const [, id, event, data] = /^id: (\d+)\nevent: (\S+)\ndata: (.*)$/.exec(block) ?? [];
+    if (data === undefined) throw new Error(`No event: ${block}`);
+    events.push({ id: Number(id), event: String(event), data: JSON.parse(data) });
+  };
+  response.setEncoding('utf8');
+  response.on('data', (chunk: string) => {
+    const blocks = (rest + chunk).split('\n\n');
+    rest = blocks.pop() ?? '';
+    blocks.forEach(take);
+  });
+  if (paused) response.pause();
+  response.on('error', () => {});
+  const ended = new Promise<'whole' | 'cut off'>((resolve) => {
+    response.on('close', () => resolve(response.complete ? 'whole' : 'cut off'));
+  });
+  return {
+    status: response.statusCode ?? 0,
+    response,
+    events,
+    comments,
+    ended,
+    has: async (count) => {
+      await expect.poll(() => events.length, { timeout: 10_000, interval: 5 }).toBeGreaterThanOrEqual(count);
+      return events;
+    },
+    close,
+  };
+}
