@@ -15,6 +15,10 @@ let question: (body?: unknown, type?: string) => Question;
 beforeEach(async () => {
   server = await openServer({ nonRestful: true });
   await server.send('PUT', `${path}?expire=1h`);
+  await server.send('PUT', '/v1/lists/spam?action=drop&chain=input', {
+    headers: { 'content-type': 'text/plain' },
+    body: '203.0.113.7\n203.0.113.8',
+  });
   question = await asking('thief', others);
 });
 afterEach(() => server.close());
@@ -78,6 +82,21 @@ const attempts: Readonly<Record<string, readonly Attempt[]>> = {
     { path: `${path}?modify=insert&expire=1`, answer: '403 your own' },
     { path: `${path}?modify=delete`, answer: '403 your own' },
   ],
+  'PUT /v1/lists/{name}': [
+    { path: '/v1/lists/spam', body: '203.0.113.7', type: 'text/plain', answer: '403 not-owner' },
+    { path: '/v1/lists/spam?action=accept', body: '203.0.113.7', type: 'text/plain', answer: '403 not-owner' },
+    { path: '/v1/lists/spam?allowEmpty=true', body: '', type: 'text/plain', answer: '403 not-owner' },
+    { path: '/v1/lists/spam', body: '"203.0.113.7"\n', type: ndjson, answer: '403 not-owner' },
+    { path: '/v1/lists/spam', body: { entries: ['203.0.113.7'] }, answer: '403 not-owner' },
+  ],
+  'PATCH /v1/lists/{name}': [
+    { path: '/v1/lists/spam', body: { ttl: 1 }, answer: '403 not-owner' },
+    { path: '/v1/lists/spam', body: { comment: 'mine' }, answer: '403 not-owner' },
+    { path: '/v1/lists/spam', body: { action: 'accept' }, answer: '403 not-owner' },
+    { path: '/v1/lists/spam', body: { add: ['203.0.113.9'] }, answer: '403 not-owner' },
+    { path: '/v1/lists/spam', body: { remove: ['203.0.113.8'] }, answer: '403 not-owner' },
+  ],
+  'DELETE /v1/lists/{name}': [{ path: '/v1/lists/spam', answer: '403 not-owner' }],
   'POST /v1/tokens': [{ path: '/v1/tokens', body: { name: 'x', scopes: ['admin'] }, answer: '403 admin' }],
   'DELETE /v1/tokens/{id}': [{ path: '/v1/tokens/0123456789abcdef', answer: '403 admin' }],
   // Below.
@@ -87,10 +106,11 @@ const attempts: Readonly<Record<string, readonly Attempt[]>> = {
   'DELETE /v1/whitelist': [],
 };
 
-/** What tells whether somebody has changed the rule. */
+/** What tells whether somebody has changed the rule, or the list. */
 const standing = async (): Promise<unknown> => [
   server.backend.dump(),
   JSON.parse((await server.send('GET', `/v1/rules/${id}`)).text),
+  JSON.parse((await server.send('GET', '/v1/lists/spam')).text),
 ];
 
 describe('a token that is no administrator, whatever else it may', () => {
@@ -104,7 +124,7 @@ describe('a token that is no administrator, whatever else it may', () => {
   });
 
   it.each(Object.keys(attempts).filter((name) => attempts[name]?.length))(
-    'changes no rule of others by %s',
+    'changes no rule and no list of others by %s',
     async (name) => {
       const before = await standing();
       const [method = ''] = name.split(' ');
@@ -117,7 +137,7 @@ describe('a token that is no administrator, whatever else it may', () => {
         }
         expect(await standing()).toEqual(before);
       }
-      expect(server.engine.lastChange).toBe(1);
+      expect(server.engine.lastChange).toBe(2);
     },
   );
 
