@@ -18,6 +18,7 @@ interface Right {
 
 const id = 'drop~input~any~any~198.51.100.1_32~any';
 const [rule, item] = ['{"action":"drop","chain":"input","source":"198.51.100.2"}', '/drop/input/any/198.51.100.3'];
+const dropping = 'action=drop&chain=input';
 const entry = '{"entry":"203.0.113.1"}';
 const token = '{"name":"another","scopes":["rules:read"]}';
 
@@ -38,6 +39,17 @@ export const v1Rights: Readonly<Record<string, Right>> = {
   'PATCH /v1/rules/{id}': right('rules:write', `/v1/rules/${id}`, 404, '{"comment":"x"}'),
   'DELETE /v1/rules/{id}': right('rules:write', `/v1/rules/${id}`, 404),
   'GET /v1/check': right('rules:read', '/v1/check?ip=198.51.100.1'),
+  'GET /v1/lists': right('lists:read', '/v1/lists'),
+  'GET /v1/lists/{name}': right('lists:read', '/v1/lists/none', 404),
+  'PUT /v1/lists/{name}': right(
+    'lists:write',
+    `/v1/lists/none?${dropping}&dryRun=true`,
+    201,
+    '203.0.113.1',
+    'text/plain',
+  ),
+  'PATCH /v1/lists/{name}': right('lists:write', '/v1/lists/none', 404, '{"comment":"x"}'),
+  'DELETE /v1/lists/{name}': right('lists:write', '/v1/lists/none', 404),
   'GET /v1/whitelist': right('rules:read', '/v1/whitelist'),
   'POST /v1/whitelist': right('whitelist:write', '/v1/whitelist?dryRun=true', 201, entry),
   'DELETE /v1/whitelist': right('whitelist:write', '/v1/whitelist?entry=203.0.113.1', 404),

@@ -1,4 +1,6 @@
 import { reasonOf } from '../domain/errors.ts';
+import type { AuditEntry } from './audit.ts';
+import { rfwItself } from './changes.ts';
 import type { Clock } from './clock.ts';
 import type { Group, Recording } from './pending.ts';
 import type { Store } from './store/store.ts';
@@ -175,7 +177,10 @@ export class Confirmations {
       await this.#options.alone(async () => {
         // It may have been confirmed while this waited for its turn.
         if (!this.#waiting.has(id)) return;
-        await this.#options.revert(waiting.undo, { documents: [{ kind, id, body: null }] });
+        await this.#options.revert(waiting.undo, {
+          documents: [{ kind, id, body: null }],
+          audit: [undone(waiting, this.#options.clock.wall())],
+        });
         this.#forget(id);
         this.#options.onUndone(waiting, undefined);
       });
@@ -184,4 +189,13 @@ export class Confirmations {
       this.#setTimer(waiting, retry);
     }
   }
+}
+
+/** What the audit log says of a change that nobody confirmed. */
+function undone({ id, by, deadline }: Confirmation, at: number): AuditEntry {
+  return {
+    ...{ at, principal: rfwItself, address: '', door: 'engine', requestId: '' },
+    ...{ operation: 'confirmations.undo', target: id, result: 'undone' },
+    ...{ before: { by, deadline: new Date(deadline).toISOString() }, after: null },
+  };
 }

@@ -87,6 +87,10 @@ describe('GET /v1/snapshot', () => {
     await write([put(1), put(2)]);
     const added = { entry: parseWhitelistEntry('198.51.100.0/24'), by: 'test', createdAt: 0 };
     await server.engine.whitelisting.add(added, () => ({}));
+    await server.send('PUT', '/v1/lists/spam?action=drop&chain=input', {
+      headers: { 'content-type': 'text/plain' },
+      body: '203.0.113.0/24',
+    });
     const { headers, text } = await server.send('GET', '/v1/snapshot');
     expect(headers['content-type']).toBe('application/x-ndjson');
     const lines = text
@@ -94,15 +98,16 @@ describe('GET /v1/snapshot', () => {
       .split('\n')
       .map((line) => JSON.parse(line));
     expect(lines).toMatchObject([
-      { change: 3, at: expect.any(String), whitelist: ['198.51.100.0/24'] },
+      { change: 4, at: expect.any(String), whitelist: ['198.51.100.0/24'] },
       { source: '10.0.0.2/32' },
       { source: '10.0.0.1/32' },
-      { rules: 2 },
+      { list: { name: 'spam', action: 'drop', entries: 1 } },
+      { rules: 2, lists: 1 },
     ]);
   });
 
   it('of nothing says so', async () => {
-    expect(await ask(server, 'GET', '/v1/snapshot')).toMatch(/^200 {"change":0,.*}\n{"rules":0}\n$/);
+    expect(await ask(server, 'GET', '/v1/snapshot')).toMatch(/^200 {"change":0,.*}\n{"rules":0,"lists":0}\n$/);
     expect((await server.send('HEAD', '/v1/snapshot')).text).toBe('');
   });
 
@@ -118,6 +123,7 @@ describe('GET /v1/snapshot', () => {
       // Rules that come back to their former places.
       { weight: 1, arbitrary: fc.record({ kind: fc.constant('undo' as const), number }) },
       { weight: 1, arbitrary: fc.record({ kind: fc.constant('whitelist' as const), number }) },
+      { weight: 1, arbitrary: fc.record({ kind: fc.constant('list' as const), number }) },
     );
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
@@ -125,6 +131,7 @@ describe('GET /v1/snapshot', () => {
         for (const [index, { kind, ...of }] of steps.entries()) {
           if (kind === 'put') await write([put(of.number, 'comment' in of ? of.comment : '')]);
           else if (kind === 'delete') await write([remove(of.number)]);
+          else if (kind === 'list') await listed(of.number % 3);
           else if (kind === 'undo') await undone(of.number, `${index}`);
           else await whitelisted(of.number);
         }
@@ -132,8 +139,12 @@ describe('GET /v1/snapshot', () => {
           .trimEnd()
           .split('\n')
           .map((line) => JSON.parse(line));
-        expect(rest.pop()).toEqual({ rules: rest.length });
-        const rules = new Map<string, unknown>(rest.map((rule) => [rule.id, rule]));
+        const ended = rest.pop();
+        const named = rest.filter((line) => 'list' in line);
+        const told = rest.filter((line) => !('list' in line));
+        expect(ended).toEqual({ rules: told.length, lists: named.length });
+        const rules = new Map<string, unknown>(told.map((rule) => [rule.id, rule]));
+        const lists = new Set<string>(named.map(({ list }) => list.name));
         const whitelist = new Set<string>(head.whitelist);
         let since: number = head.change;
         for (
@@ -141,17 +152,23 @@ describe('GET /v1/snapshot', () => {
           page.items.length > 0;
           page = await changes(`since=${since}`)
         ) {
-          for (const { kind, rule, entry } of page.items) {
-            if (kind === 'whitelist-added') whitelist.add(entry);
+          for (const { kind, rule, entry, list } of page.items) {
+            if (kind === 'list-replaced') lists.add(list);
+            else if (kind === 'list-deleted') lists.delete(list);
+            else if (kind === 'whitelist-added') whitelist.add(entry);
             else if (kind === 'whitelist-removed') whitelist.delete(entry);
             else if (kind === 'rule-created' || kind === 'rule-updated') rules.set(rule.id, rule);
             else rules.delete(rule.id);
           }
           since = page.next;
         }
-        const now = (await server.send('GET', '/v1/snapshot')).text.trimEnd().split('\n').slice(1, -1);
+        const now = (await server.send('GET', '/v1/snapshot')).text
+          .trimEnd()
+          .split('\n')
+          .filter((line) => line.startsWith('{"id"'));
         expect([...rules.keys()].sort()).toEqual(now.map((line) => JSON.parse(line).id).sort());
         expect(new Map(now.map((line) => [JSON.parse(line).id, JSON.parse(line)]))).toEqual(rules);
+        expect([...lists].sort()).toEqual(server.engine.listing.all.map(({ name }) => name).sort());
         expect([...whitelist].sort()).toEqual(server.engine.whitelisting.added.map(({ entry }) => entry.text).sort());
       }),
       { numRuns: 25 },
@@ -164,6 +181,14 @@ async function undone(number: number, id: string): Promise<void> {
   const { engine } = server;
   await engine.write({ commands: [remove(number)], atomic: true }, { id, seconds: 0, by: 'test' });
   await expect.poll(() => engine.confirmations.waiting.length, { interval: 1 }).toBe(0);
+}
+
+/** Makes a list, or deletes it. */
+async function listed(number: number): Promise<void> {
+  const path = `/v1/lists/l${number}`;
+  if ((await server.send('DELETE', path)).status === 200) return;
+  const question = { headers: { 'content-type': 'text/plain' }, body: '203.0.113.0/24' };
+  expect((await server.send('PUT', `${path}?action=drop&chain=input`, question)).status).toBe(201);
 }
 
 /** Adds an entry to the whitelist, or takes it away. */

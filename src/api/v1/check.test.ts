@@ -89,7 +89,7 @@ describe('GET /v1/check', () => {
       ],
     });
     expect(await sentences('ip=198.51.100.9&chain=input')).toEqual([
-      'Packets from 198.51.100.9 to this host are dropped for good by the list old (DROP), which test made and which is of …. Only on eth0 they are rejected for good by the list bound (DROP), which test made and which is of ….',
+      'Packets from 198.51.100.9 to this host are dropped for good by the list old (DROP), which test made and which is of …. On eth0 they are rejected for good by the list bound (DROP), which test made and which is of ….',
     ]);
     const ruled = await check('ip=203.0.113.7&chain=input&in=eth1');
     expect(ruled.packets[0]).toMatchObject({

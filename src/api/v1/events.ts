@@ -7,6 +7,7 @@ import { may } from '../access/principal.ts';
 import { RequestError } from '../errors.ts';
 import { Change, changeJson } from './change-json.ts';
 import { EventStream } from './event-stream.ts';
+import { listJson } from './list-json.ts';
 import { route } from './route.ts';
 import { ruleJson, timestamp } from './rule-json.ts';
 import { closed } from './schemas.ts';
@@ -110,16 +111,16 @@ export const snapshot = route({
   method: 'GET',
   path: '/v1/snapshot',
   operationId: 'getSnapshot',
-  summary: 'All rules at once, to follow changes from',
+  summary: 'All rules and lists at once, to follow changes from',
   description:
-    'A line of JSON each: first the number of the last change, with the entries that were added to the whitelist, then the rules, newest first, at last how many there were. Whoever applies the changes since that number to these rules, in their order, has what stands. Where the last line is missing, something went wrong.',
+    'A line of JSON each: first the number of the last change, with the entries that were added to the whitelist, then the rules, newest first, then the lists without their entries, at last how many there were of both. Whoever applies the changes since that number to these, in their order, has what stands; of a list that has changed GET /v1/lists/{name} says how it is. Where the last line is missing, something went wrong.',
   tag: 'Changes',
   scope: 'rules:read',
   answers: {
     200: {
       description: 'The lines',
       type: 'application/x-ndjson',
-      example: `{"change":4711,"at":"2026-01-31T12:00:00.000Z","whitelist":["192.0.2.0/24"]}\n${JSON.stringify(example.rule)}\n{"rules":1}\n`,
+      example: `{"change":4711,"at":"2026-01-31T12:00:00.000Z","whitelist":["192.0.2.0/24"]}\n${JSON.stringify(example.rule)}\n{"rules":1,"lists":0}\n`,
     },
   },
 })(async (_asked, { engine }) => ({
@@ -160,5 +161,7 @@ async function* snapshotLines(engine: Engine): AsyncGenerator<string> {
     yield page.map((rule) => `${JSON.stringify(ruleJson(rule))}\n`).join('');
     await new Promise((resolve) => setImmediate(resolve));
   }
-  yield `${JSON.stringify({ rules })}\n`;
+  const lists = engine.listing.all;
+  yield lists.map((list) => `${JSON.stringify({ list: listJson(list) })}\n`).join('');
+  yield `${JSON.stringify({ rules, lists: lists.length })}\n`;
 }

@@ -102,6 +102,16 @@ describe('GET /v1/lists', () => {
   });
 });
 
+it('the snapshot has the lists after the rules', async () => {
+  await client.make();
+  const { text: body } = await server.send('GET', '/v1/snapshot');
+  const lines = body
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  expect(lines.slice(1)).toMatchObject([{ list: { name: 'spam', entries: 2 } }, { rules: 0, lists: 1 }]);
+});
+
 describe('DELETE /v1/lists/{name}', () => {
   it('takes the list out and says how it was', async () => {
     await client.make();
