@@ -38,6 +38,13 @@ export class RequestsUnderWay {
   }
 }
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** It is answered at once, whatever the state of the daemon: whoever asks whether it lives is never refused. */
+    early?: boolean;
+  }
+}
+
 /**
  * Refuses requests when so many others are not answered yet, whatever these wait for: each takes some 8 KB of memory, and one
  * connection may send any number of them.
@@ -46,7 +53,7 @@ export function limitRequests(server: FastifyInstance, most: number): void {
   const underWay = new RequestsUnderWay();
   server.addHook('onRequest', async (request, reply) => {
     underWay.begin(request);
-    if (underWay.size > most)
+    if (underWay.size > most && request.routeOptions.config.early !== true)
       await sendError(reply, 'overloaded', `${most} requests are not answered yet: try again in a moment`);
   });
   server.addHook('onResponse', async (request) => underWay.end(request));

@@ -104,6 +104,7 @@ export function conformance(name: string, { make, runs, shortcomings = 0, skips 
         summary: expect.stringContaining(backend.name),
         shortcomings: Array(shortcomings).fill(expect.any(String)),
         ipv6: true,
+        lists: true,
       });
       await holds([]);
     });

@@ -34,7 +34,7 @@ async function change(seconds: number): Promise<number> {
 
 it('undoes on time what nobody has confirmed, after a kill -9 in between', async () => {
   const { daemon } = service;
-  const deadline = await change(6);
+  const deadline = await change(4);
   await daemon.kill();
   await daemon.start();
   if (Date.now() < deadline - 1500) expect(await service.sources()).toEqual(new Set(after));

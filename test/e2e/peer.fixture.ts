@@ -13,13 +13,14 @@ export class Peer {
   readonly #socket: Socket;
   readonly #began = performance.now();
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, onText: (piece: string) => void = () => {}) {
     this.#socket = socket;
     const over = (): void => {
       this.ended ??= performance.now() - this.#began;
     };
     socket
       .on('data', (bytes) => {
+        onText(bytes.toString('latin1'));
         if (this.received.length < enough) this.received += bytes.toString('latin1');
       })
       .on('error', over)
@@ -27,9 +28,9 @@ export class Peer {
       .on('close', over);
   }
 
-  /** @param path of a unix socket */
-  static plain(path: string): Peer {
-    return new Peer(connect({ path }));
+  /** @param path of a unix socket @param onText told of each piece that comes */
+  static plain(path: string, onText?: (piece: string) => void): Peer {
+    return new Peer(connect({ path }), onText);
   }
 
   /** With TLS, whatever the certificate. @param path of a socket that leads to an HTTPS server */

@@ -48,13 +48,15 @@ const operations: Readonly<Record<string, readonly [weight: number, Operation]>>
   check: [2, async (client) => void (await client.ask('GET', `/v1/check?ip=198.18.${below(8)}.${below(256)}`))],
 };
 
-const lots = Object.values(operations).flatMap(([weight, operation]) => Array<Operation>(weight).fill(operation));
+const lots = Object.entries(operations).flatMap(([name, [weight]]) => Array<string>(weight).fill(name));
 
 /** Asks a daemon for whatever comes to its mind, one thing after the other. */
 export class SoakClient {
   /** Answers that a sound daemon doesn't give. */
   readonly faults: string[] = [];
   answered = 0;
+  /** Milliseconds that each operation took, by its name. */
+  readonly times = new Map<string, number[]>();
   readonly #api: Api;
 
   constructor(api: Api) {
@@ -63,8 +65,11 @@ export class SoakClient {
 
   async run(isOver: () => boolean): Promise<void> {
     while (!isOver()) {
+      const name = among(lots);
+      const began = performance.now();
       try {
-        await among(lots)(this);
+        await operations[name]?.[1](this);
+        this.times.set(name, [...(this.times.get(name) ?? []), performance.now() - began]);
       } catch {
         // The daemon was stopped or killed meanwhile.
         await sleep(50);

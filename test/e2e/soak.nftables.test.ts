@@ -68,6 +68,17 @@ async function watchMemory(samples: number[], isOver: () => boolean): Promise<vo
   }
 }
 
+/** The median and the longest time of each operation, in milliseconds. */
+function timesOf(clients: readonly SoakClient[]): string {
+  const names = [...new Set(clients.flatMap(({ times }) => [...times.keys()]))];
+  return names
+    .map((name) => {
+      const times = clients.flatMap((client) => client.times.get(name) ?? []).toSorted((a, b) => a - b);
+      return `${name} ${times.length}: ${Math.round(times[times.length >> 1] ?? 0)}, ${Math.round(times.at(-1) ?? 0)} ms`;
+    })
+    .join('; ');
+}
+
 it(
   'holds in kernel, store and what the events tell the same, whatever it is asked for at once, over restarts',
   async () => {
@@ -81,9 +92,9 @@ it(
       ...clients.map((client) => client.run(isOver)),
     ]);
     const answered = clients.reduce((sum, client) => sum + client.answered, 0);
-    // biome-ignore lint/suspicious/noConsole: whoever runs it for minutes wants to see how the memory went.
+    // biome-ignore lint/suspicious/noConsole: whoever runs it for minutes wants to see how times and memory went.
     console.log(
-      `Answered ${answered}, changes ${follower.last}, restarts ${restarts}, MB each second: ${memory.join(' ')}`,
+      `Answered ${answered}, changes ${follower.last}, restarts ${restarts}\n${timesOf(clients)}\nMB each second: ${memory.join(' ')}`,
     );
     expect(clients.flatMap(({ faults }) => faults)).toEqual([]);
     expect(answered).toBeGreaterThan(seconds);

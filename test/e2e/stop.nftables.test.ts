@@ -40,7 +40,7 @@ it('stops at once under followers, an upload that goes on and a change that wait
   for (const peer of followers) peer.send(follow);
   await until('all follow', () => followers.every(({ received }) => received.includes(': rfw')));
   const body = { action: 'drop', chain: 'input', source: waiting };
-  await api.must('POST', '/v1/rules?confirm=5s', { body });
+  await api.must('POST', '/v1/rules?confirm=3s', { body });
   const upload = new Upload(api, 1_000_000);
   await until('some of it is done', async () => (await lastChange()) > 8000);
   const took = await timeOfStop();

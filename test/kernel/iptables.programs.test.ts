@@ -51,6 +51,7 @@ describe.each(variants)('iptables.path with iptables-%s', (variant) => {
       summary: expect.stringContaining(`(${kind})`),
       shortcomings: [],
       ipv6: true,
+      lists: true,
     });
     await backend.apply(change({ add: [rule, six] }));
     expect(show(variant)).toEqual([line]);
@@ -91,6 +92,7 @@ describe.each(variants)('without an ip6tables that works, iptables-%s', (variant
       summary: expect.stringContaining('no IPv6 here'),
       shortcomings: [expect.stringContaining('no IPv6 here')],
       ipv6: false,
+      lists: true,
     });
     const refused = { code: 'unsupported' };
     await expect(backend.apply(change({ add: [rule, six] }))).rejects.toMatchObject(refused);

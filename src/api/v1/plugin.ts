@@ -45,7 +45,7 @@ function serve(scope: FastifyInstance, route: Route, services: Services): void {
   scope.route({
     method: route.method === 'GET' ? ['GET', 'HEAD'] : route.method,
     url: routerPath(route.path),
-    config: { template: route.path, stream: route.body?.streams !== undefined },
+    config: { template: route.path, stream: route.body?.streams !== undefined, early: route.early === true },
     // Before any of the body is read.
     onRequest: async ({ principal }) => {
       if (route.scope !== 'public') requireScope(principal, route.scope);

@@ -105,7 +105,7 @@ describe('commands that spare what is alike', () => {
         const after = literal(lines, commands).map((row) => saved(row.replace(/^\d+ /, '')));
         expect(isForeseen(chains, after)).toBe(true);
         expect(chains.has(chain)).toBe(spared.some((command) => command.includes(' -c ')));
-        if (chains.size > 0) expect(isForeseen(chains, after.slice(1))).toBe(false);
+        if (chains.size > 0 && after.length > 0) expect(isForeseen(chains, after.slice(1))).toBe(false);
       }),
       { numRuns: 1000 },
     );
