@@ -106,6 +106,11 @@ export function makeServer(tls: TlsFiles | undefined): FastifyInstance {
     if (!closing.has(server)) return;
     await sendError(reply, 'stopping', 'rfw is stopping: try again in a moment');
   });
+  // A request that was under way is the last of its connection, which else would be kept for another one.
+  server.addHook('onSend', (_request, reply, _payload, done) => {
+    if (closing.has(server)) reply.header('connection', 'close');
+    done();
+  });
   server.setErrorHandler(async (error, _request, reply) => answerFailure(reply, error));
   return server;
 }
@@ -223,8 +228,6 @@ export async function closeServer(server: FastifyInstance): Promise<void> {
   endings.get(server)?.abort();
   const began = performance.now();
   const watch = setInterval(() => {
-    // Those whose last answer has just ended would be kept for the next request.
-    server.server.closeIdleConnections();
     const waited = performance.now() - began;
     const idle = underWay.get(server)?.size === 0;
     if (waited > (idle ? closingPatience.sending : closingPatience.answering)) server.server.closeAllConnections();

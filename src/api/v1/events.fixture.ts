@@ -1,6 +1,10 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { expect } from 'vitest';
+import { hostPrefix, parseAddress } from '../../domain/address.ts';
+import { ruleSpec } from '../../domain/rule.ts';
+import type { AskedCommand } from '../../engine/decide.ts';
+import type { Engine } from '../../engine/engine.ts';
 import type { OpenServer, Question } from '../server.fixture.ts';
 
 /** An event of a stream, as it came. */
@@ -76,4 +80,22 @@ function listenerOf(response: IncomingMessage, paused: boolean, close: () => voi
     },
     close,
   };
+}
+
+/** Has a change be as large as can be. */
+const comment = 'x'.repeat(256);
+
+/** A command about the rule of a number. */
+export function command(kind: 'put' | 'delete', number: number): AskedCommand {
+  const source = hostPrefix(parseAddress(`10.${number >> 16}.${(number >> 8) & 255}.${number & 255}`));
+  const spec = ruleSpec({ action: 'drop', chain: 'input', in: 'any', out: 'any', source, destination: 'any' } as never);
+  return kind === 'put' ? { kind, spec, origin: 'test', expire: 0, comment } : { kind, spec, origin: 'test' };
+}
+
+/** Makes so many changes, by so many requests. */
+export async function change(engine: Engine, count: number, from = 0): Promise<void> {
+  for (let at = from; at < from + count; at += 500) {
+    const commands = Array.from({ length: Math.min(500, from + count - at) }, (_, index) => command('put', at + index));
+    await engine.write({ commands, atomic: false });
+  }
 }

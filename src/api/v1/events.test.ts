@@ -1,17 +1,12 @@
 import { rmSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { hostPrefix, parseAddress } from '../../domain/address.ts';
-import { ruleSpec } from '../../domain/rule.ts';
-import type { AskedCommand } from '../../engine/decide.ts';
-import type { Engine } from '../../engine/engine.ts';
 import { temporaryFolder } from '../../engine/store/sqlite.fixture.ts';
 import { SqliteStore } from '../../engine/store/sqlite.ts';
-import { admin } from '../access/principal.ts';
 import { type OpenServer, openServer } from '../server.fixture.ts';
 import { ask, errorsOf, json } from './client.fixture.ts';
 import { EventStream } from './event-stream.ts';
-import { type Listener, listen } from './events.fixture.ts';
+import { change, command, type Listener, listen } from './events.fixture.ts';
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -28,23 +23,6 @@ async function listenTo(...asked: Parameters<typeof listen>): Promise<Listener> 
   const listener = await listen(...asked);
   cleanups.push(() => listener.close());
   return listener;
-}
-
-/** Makes a change as large as can be. */
-const comment = 'x'.repeat(256);
-
-function command(kind: 'put' | 'delete', number: number): AskedCommand {
-  const source = hostPrefix(parseAddress(`10.${number >> 16}.${(number >> 8) & 255}.${number & 255}`));
-  const spec = ruleSpec({ action: 'drop', chain: 'input', in: 'any', out: 'any', source, destination: 'any' } as never);
-  return kind === 'put' ? { kind, spec, origin: 'test', expire: 0, comment } : { kind, spec, origin: 'test' };
-}
-
-/** Makes so many changes, by so many requests. */
-async function change(engine: Engine, count: number, from = 0): Promise<void> {
-  for (let at = from; at < from + count; at += 500) {
-    const commands = Array.from({ length: Math.min(500, from + count - at) }, (_, index) => command('put', at + index));
-    await engine.write({ commands, atomic: false });
-  }
 }
 
 const put = (server: OpenServer, source: string, more: object = {}): Promise<string> =>
@@ -243,54 +221,6 @@ describe('who listens to events', () => {
     expect(sockets[0]?.writableLength).toBeLessThan(1_000_000);
     listener.response.resume();
     expect(runsOf((await listener.has(15_000)).map(({ id }) => id))).toEqual(['1-15000']);
-  });
-});
-
-describe('a stream of events ends', () => {
-  it('when the server closes, of a hundred clients within two seconds, also of one that reads nothing', async () => {
-    const warnings: Error[] = [];
-    const onWarning = (warning: Error): void => void warnings.push(warning);
-    process.on('warning', onWarning);
-    cleanups.push(() => process.off('warning', onWarning));
-    const server = await openServer();
-    await change(server.engine, 15_000);
-    const stuck = await listen(server, '?since=0', {}, true);
-    const listeners = await Promise.all(Array.from({ length: 100 }, () => listen(server)));
-    const began = performance.now();
-    await server.close();
-    expect(performance.now() - began).toBeLessThan(2000);
-    const ends = await Promise.all(listeners.map(({ ended }) => ended));
-    expect(new Set(ends)).toEqual(new Set(['whole']));
-    stuck.response.resume();
-    expect([await stuck.ended, warnings]).toEqual(['cut off', []]);
-  });
-
-  it('when the token is taken back, and nothing is told after that', async () => {
-    const server = await open({ kind: 'local' });
-    const { token, record } = await server.tokens.create({ name: 'x', scopes: ['rules:read'] }, 'test');
-    const listener = await listenTo(server, '', { headers: { authorization: `Bearer ${token}` } });
-    await change(server.engine, 1);
-    await listener.has(1);
-    expect((await server.send('DELETE', `/v1/tokens/${record.id}`)).status).toBe(200);
-    await change(server.engine, 1, 1);
-    expect([await listener.ended, listener.events.length]).toEqual(['whole', 1]);
-  });
-
-  it('when the token has expired, though nothing happens', async () => {
-    const server = await open();
-    const expiresAt = Date.now() + 1200;
-    const { token } = await server.tokens.create({ name: 'x', scopes: ['rules:read'], expiresAt }, 'test');
-    const listener = await listenTo(server, '', { headers: { authorization: `Bearer ${token}` } });
-    expect(await listener.ended).toBe('whole');
-    expect(Date.now() - expiresAt).toBeGreaterThanOrEqual(0);
-    expect(Date.now() - expiresAt).toBeLessThan(1500);
-  });
-
-  it('when whoever listens may no longer read rules', async () => {
-    const server = await open({ principal: admin('basic', 'x') });
-    const listener = await listenTo(server);
-    server.settings.principal = { name: 'x', kind: 'token', scopes: new Set(['rules:write']), limits: {} };
-    expect(await listener.ended).toBe('whole');
   });
 });
 

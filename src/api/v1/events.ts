@@ -102,8 +102,16 @@ export const streamEvents = route({
     stillMay: () => may(request.principalNow(), 'rules:read'),
     socket: request.raw.socket,
   });
-  // So that a proxy in between hands on what comes, as it comes.
-  return { status: 200, body, headers: { 'x-accel-buffering': 'no' } };
+  return {
+    status: 200,
+    body,
+    headers: {
+      // So that a proxy in between hands on what comes, as it comes.
+      'x-accel-buffering': 'no',
+      // So that a server that closes needn't wait for the connection when the stream has ended.
+      connection: 'close',
+    },
+  };
 });
 
 /** All that stands, and the change after which that is so. */
