@@ -16,6 +16,7 @@ const tools = {
   iptables: 'iptables',
   'iptables-legacy': 'iptables',
   nft: 'nftables',
+  ipset: 'ipset',
   ip: 'iproute2',
   curl: 'curl',
   openssl: 'openssl',

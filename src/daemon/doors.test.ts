@@ -184,7 +184,8 @@ describe('failed logins at a daemon', () => {
     await new Promise((resolve) => setTimeout(resolve, 150));
     const began = performance.now();
     await daemon.stop();
-    expect(performance.now() - began).toBeLessThan(1500);
+    // Less than the answers were to wait, which is up to 8 s.
+    expect(performance.now() - began).toBeLessThan(5000);
     expect((await Promise.all(waiting)).filter((answer) => /^(401|503) /.test(answer))).toHaveLength(3);
     expect(lines()).toContain('warn: Too many failed logins on this host: slowed down, not blocked');
   });

@@ -43,6 +43,26 @@ export class Service {
     return service;
   }
 
+  /** The prefixes of each list as the daemon tells them, by its name. */
+  async lists(): Promise<Map<string, string[]>> {
+    const { items } = await this.api.must<{ items: { name: string }[] }>('GET', '/v1/lists?limit=1000');
+    const lists = new Map<string, string[]>();
+    for (const { name } of items) {
+      const prefixes: string[] = [];
+      for (let cursor: string | undefined = ''; cursor !== undefined; ) {
+        const query: string = cursor === '' ? '' : `&cursor=${cursor}`;
+        const page: { items: string[]; next?: string } = await this.api.must(
+          'GET',
+          `/v1/lists/${name}?limit=1000${query}`,
+        );
+        prefixes.push(...page.items);
+        cursor = page.next;
+      }
+      lists.set(name, prefixes);
+    }
+    return lists;
+  }
+
   /** Ends everything and takes it away. */
   async close(): Promise<void> {
     await this.daemon.kill();

@@ -31,6 +31,15 @@ function put(): Record<string, unknown> {
   return { ...rule(), ttl: among(['1s', '2s', '1h', 'permanent', 'permanent', 'permanent']) };
 }
 
+const lists = ['a', 'b', 'c'] as const;
+
+/** Hosts and networks beside those of the rules, and some that may be whitelisted. */
+function entries(most: number): string[] {
+  return Array.from({ length: 1 + below(most) }, () =>
+    Math.random() < 0.9 ? `10.0.${below(40)}.${below(256)}` : address(),
+  );
+}
+
 type Operation = (client: SoakClient) => Promise<void>;
 
 const operations: Readonly<Record<string, readonly [weight: number, Operation]>> = {
@@ -41,6 +50,9 @@ const operations: Readonly<Record<string, readonly [weight: number, Operation]>>
   delete: [5, (client) => client.onSome('DELETE')],
   batch: [4, (client) => client.batch(below(300))],
   filter: [1, async (client) => void (await client.ask('DELETE', `/v1/rules?within=198.18.${below(8)}.0/24`))],
+  replaceList: [2, (client) => client.replaceList()],
+  patchList: [1, (client) => client.patchList()],
+  deleteList: [1, async (client) => void (await client.ask('DELETE', `/v1/lists/${among(lists)}`))],
   whitelist: [1, (client) => client.whitelist()],
   confirm: [2, (client) => client.confirm()],
   dryRun: [2, async (client) => void (await client.ask('POST', '/v1/rules?dryRun=true', { body: put() }))],
@@ -119,5 +131,15 @@ export class SoakClient {
     const { headers } = await this.ask('POST', '/v1/rules?confirm=1s', { body: put() });
     const id = headers['rfw-confirmation'];
     if (id !== undefined && Math.random() < 0.5) await this.ask('POST', `/v1/confirmations/${String(id)}`);
+  }
+
+  async replaceList(): Promise<void> {
+    const query = `action=${among(['drop', 'accept'])}&chain=input&ttl=${among(['1s', '1h', 'permanent'])}`;
+    const body = entries(2000).join('\n');
+    await this.ask('PUT', `/v1/lists/${among(lists)}?${query}`, { body, type: 'text/plain' });
+  }
+
+  async patchList(): Promise<void> {
+    await this.ask('PATCH', `/v1/lists/${among(lists)}`, { body: { add: entries(20), remove: entries(20) } });
   }
 }

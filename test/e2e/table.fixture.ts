@@ -1,4 +1,5 @@
-import { type HeldRules, heldRules, listedTable } from '../kernel/nftables.fixture.ts';
+import { formatPrefix } from '../../src/domain/address.ts';
+import { type HeldRules, heldLists, heldRules, listedTable } from '../kernel/nftables.fixture.ts';
 import { runIn } from './network.fixture.ts';
 import type { RunResult } from './process.fixture.ts';
 
@@ -20,6 +21,12 @@ export class Table {
 
   async held(): Promise<HeldRules> {
     return heldRules(await this.#listed());
+  }
+
+  /** The prefixes of each list, by its name. */
+  async lists(): Promise<Map<string, string[]>> {
+    const lists = heldLists(await this.#listed());
+    return new Map(lists.map(({ name, addresses }) => [name, [...addresses.prefixes()].map(formatPrefix)]));
   }
 
   /** The names of the sets, in their order: whatever is brought in anew gets new ones. */

@@ -79,15 +79,7 @@ const definition = {
       },
     },
   },
-  problems: [
-    'batch-refused',
-    'key-reused',
-    'unsupported',
-    'kernel-refused',
-    'kernel-unavailable',
-    'store-failed',
-    'overloaded',
-  ],
+  problems: ['batch-refused', 'key-reused', 'unsupported', 'kernel-refused', 'kernel-unavailable', 'store-failed'],
 } as const satisfies RouteDefinition;
 
 type AskedBatch = Asked<typeof definition>;

@@ -5,7 +5,7 @@ import { RequestError } from '../errors.ts';
 const roomForBodies = 32 * 1024 * 1024;
 
 /** What is held of the bodies of requests that are done as a whole. */
-class BodyRoom {
+export class BodyRoom {
   readonly #held = new Map<FastifyRequest, number>();
   readonly #room: number;
   #size = 0;

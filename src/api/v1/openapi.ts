@@ -182,7 +182,7 @@ export function problemsOf({ method, scope, body, early, problems: own = [] }: R
       'rate-limited',
       ...own,
       'internal',
-      ...(early ? [] : (['starting'] as const)),
+      ...(early ? [] : (['starting', 'overloaded'] as const)),
       'stopping',
     ]),
   ];

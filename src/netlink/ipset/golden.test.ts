@@ -89,10 +89,13 @@ describe.each(Object.entries(golden))('%s', (caption, capture) => {
   });
 
   const message = ours[caption as keyof typeof golden];
-  it.runIf(message)('is what the builder sends, byte for byte, but for the older protocol', () => {
+  // Of some there is only the answer, which the kernel writes.
+  if (message === undefined) return;
+
+  it('is what the builder sends, byte for byte, but for the older protocol', () => {
     const { flags, value, rewrite } = read(caption, hex);
     // The connection asks for acks, and `dump` for dumps.
-    expect(message && written(message)).toBe(rewrite({ ...value, protocol: 6 }, flags & ~0x104 & ~dumping(caption)));
+    expect(written(message)).toBe(rewrite({ ...value, protocol: 6 }, flags & ~0x104 & ~dumping(caption)));
   });
 });
 
