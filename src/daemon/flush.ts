@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs';
 import type { FlushReport } from '../api/control.ts';
 import { RfwError, reasonOf } from '../domain/errors.ts';
+import { rfwItself } from '../engine/changes.ts';
 import { systemClock } from '../engine/clock.ts';
+import { flushedConfirmations } from '../engine/confirmations.ts';
 import type { Engine } from '../engine/engine.ts';
 import { listDeletions, storedListNames } from '../engine/lists.ts';
 import type { Flushed } from '../engine/plan.ts';
@@ -93,7 +95,13 @@ async function flushHolders(store: Store | undefined, config: Config): Promise<F
   let rules = 0;
   for (const _ of state?.rules ?? []) rules++;
   const lists = store === undefined ? [] : await storedListNames(store);
-  await store?.clear({ documents: lists.flatMap(listDeletions) });
+  if (store !== undefined) {
+    const flushed = { number: (state?.lastChange ?? 0) + 1, at: Date.now() };
+    await store.clear({
+      documents: [...lists.flatMap(listDeletions), ...(await flushedConfirmations(store))],
+      changes: [{ ...flushed, change: { kind: 'flushed', rules, by: rfwItself } }],
+    });
+  }
   await store?.setHolders([]);
   const flushed = { removed, rules, lists: lists.length, guard: null };
   return { lines: [...flushLines(flushed), ...elsewhere(config)], failures };

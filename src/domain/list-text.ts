@@ -129,11 +129,17 @@ function addItem(entries: ListEntries, line: number, item: unknown): void {
   if (fields['type'] === 'metadata') return;
   const text = typeof item === 'string' ? item : (fields['address'] ?? fields['cidr']);
   if (typeof text !== 'string') {
-    entries.refuse(line, JSON.stringify(item) ?? '', 'It is neither a string nor an object with "address" or "cidr"');
+    entries.refuse(line, shown(item), 'It is neither a string nor an object with "address" or "cidr"');
     return;
   }
   const bytes = encoder.encode(text.trim());
   entries.add(line, bytes, 0, bytes.length);
+}
+
+/** What is no entry, for people. It may be nested so deeply that nothing can write it. */
+function shown(item: unknown): string {
+  if (Array.isArray(item)) return '[…]';
+  return typeof item === 'object' && item !== null ? '{…}' : String(item);
 }
 
 /** What a list may have, and what not. */

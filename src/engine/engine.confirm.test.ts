@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { parseWhitelistEntry } from '../domain/whitelist.ts';
 import type { ConfirmRequest } from './confirmations.ts';
 import type { AskedCommand } from './decide.ts';
-import { advance, Host, onFakeTime, settle } from './engine.fixture.ts';
+import { advance, Host, onFakeTime, settle, setWallClock } from './engine.fixture.ts';
 import { isDown, isFull } from './faults.fixture.ts';
 import { dumped, spec, whitelist } from './rules.fixture.ts';
 
@@ -139,6 +139,50 @@ describe('a change that has to be confirmed', () => {
     expect(host.backend.dump()).toBe(dumped(wide, accept(1)));
   });
 
+  it('does not come back by itself after a flush, with and without a restart', async () => {
+    await host.engine.submit(put(drop(1)));
+    await host.engine.submit(put(drop(2)));
+    await write([remove(drop(1))]);
+    await host.engine.write({ commands: [remove(drop(2))], atomic: true }, confirm(60, 'd'));
+    await host.engine.flush();
+    expect(host.engine.confirmations.waiting).toEqual([]);
+    await advance(11_000);
+    await host.crash();
+    await host.start();
+    await advance(60_000);
+    expect([host.engine.size, host.backend.dump()]).toEqual([0, '']);
+  });
+
+  it('takes with it what was made of it since and waits too', async () => {
+    await host.engine.submit(put(drop(2)));
+    await write([put(drop(1)), put(drop(2), 0, 'first')]);
+    await host.engine.write({ commands: [remove(drop(1)), remove(drop(2))], atomic: true }, confirm(60, 'd'));
+    await advance(10_100);
+    expect(await host.stored()).toMatchObject([{ seq: 1, comment: '' }]);
+    expect(host.engine.confirmations.waiting).toEqual([]);
+    await advance(60_000);
+    expect(host.backend.dump()).toBe(dumped(drop(2)));
+  });
+
+  it('gives a rule the time that it had left, also when the wall clock is set meanwhile', async () => {
+    await host.engine.submit(put(drop(1), 3600));
+    await host.engine.submit(put(drop(2), 3600));
+    await write([put(drop(1), 30), remove(drop(2))], 20);
+    setWallClock(7_200_000);
+    await advance(21_000);
+    const left = (await host.stored()).map(({ expiresAt }) => Math.round(((expiresAt ?? 0) - Date.now()) / 60_000));
+    expect(left).toEqual([60, 60]);
+  });
+
+  it('is refused when too much waits already', async () => {
+    for (let index = 0; index < 100; index++) {
+      await host.engine.write({ commands: [put(drop(index))], atomic: true }, confirm(60, `c${index}`));
+    }
+    const more = host.engine.write({ commands: [put(drop(200))], atomic: true }, confirm(60, 'more'));
+    await expect(more).rejects.toMatchObject({ code: 'overloaded' });
+    expect(host.engine.size).toBe(100);
+  });
+
   it('never takes a place in the order twice', async () => {
     for (const last of [1, 2, 3]) await host.engine.submit(put(drop(last)));
     await write([remove(drop(1))]);
@@ -210,5 +254,14 @@ describe('the whitelist', () => {
     await removeEntry('10.1.0.0/16', confirm(10, 'd'));
     await advance(10_100);
     expect(host.engine.whitelisting.added).toEqual([entry('10.1.0.0/16')]);
+  });
+
+  it('keeps an entry that somebody else has added since, when the first addition is not confirmed', async () => {
+    const [mine, theirs] = [entry('10.1.0.0/16'), { ...entry('10.1.0.0/16'), by: 'another', createdAt: 8 }];
+    await host.engine.whitelisting.add(mine, nothing, confirm());
+    await host.engine.whitelisting.remove('10.1.0.0/16', 'test', nothing, nothing);
+    await host.engine.whitelisting.add(theirs, nothing);
+    await advance(10_100);
+    expect(host.engine.whitelisting.added).toMatchObject([{ by: 'another' }]);
   });
 });

@@ -195,13 +195,14 @@ export class Engine {
   }
 
   async #write(group: Group, confirm?: ConfirmRequest): Promise<readonly Result[]> {
-    return this.confirmations.around(confirm, () => {
+    const make = (): Promise<readonly Result[]> => {
       const guarded = confirm === undefined ? group : this.confirmations.guarded(group, confirm);
       return new Promise((resolve, reject) => {
         if (this.#stopping) return reject(stoppingError());
         this.#queue.push({ ...guarded, resolve, reject });
       });
-    });
+    };
+    return this.confirmations.around(confirm, make, group.commands.length);
   }
 
   /** What would become of commands if they came now. Changes nothing. @throws RfwError `stopping`, `overloaded` */
@@ -239,7 +240,12 @@ export class Engine {
    * @throws RfwError as `submit`; all is then as it was
    */
   flush(): Promise<Flushed> {
-    return this.#alone(() => this.#writer.standing.flush());
+    return this.#alone(async () => {
+      const { documents, done } = this.confirmations.flushed();
+      const flushed = await this.#writer.standing.flush(documents);
+      done();
+      return flushed;
+    });
   }
 
   /** Runs a task between two batches. */
@@ -253,7 +259,7 @@ export class Engine {
         } catch (error) {
           reject(asRfwError(error));
         }
-        this.#time.setAlarm();
+        this.#time.keepAlarm();
       });
     });
   }
@@ -288,7 +294,7 @@ export class Engine {
       this.#queue.run(async () => {
         if (this.degraded !== undefined) return resolve(true);
         resolve(await this.#writer.standing.mend());
-        this.#time.setAlarm();
+        this.#time.keepAlarm();
       });
     });
   }

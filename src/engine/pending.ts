@@ -15,6 +15,8 @@ export interface Group {
   readonly commands: readonly RuleCommand[];
   /** Whether all of them have their effect or none; otherwise each by itself. */
   readonly atomic: boolean;
+  /** Whether all is one transaction, also when each command has its effect by itself: what the kernel refuses fails all. */
+  readonly whole?: boolean;
   /**
    * What is to be stored with that, once it is known what becomes of each command. It must be pure: what can't be done as a
    * whole is tried anew in parts.
@@ -55,8 +57,8 @@ export function isRefusal(error: unknown): boolean {
 }
 
 /** In how many parts a pending can be taken: each part has its effect or none. */
-export function partsOf({ commands, atomic }: Group): number {
-  return atomic ? 1 : commands.length;
+export function partsOf({ commands, atomic, whole }: Group): number {
+  return atomic || whole === true ? 1 : Math.max(1, commands.length);
 }
 
 /**

@@ -1,6 +1,7 @@
 import { type Backend, nothingRepaired, type Repair } from '../backends/backend.ts';
 import type { Rule } from '../domain/rule.ts';
 import type { Whitelist } from '../domain/whitelist.ts';
+import type { AuditEntry } from './audit.ts';
 import { rfwItself } from './changes.ts';
 import { type Clock, type ClockReading, readClock } from './clock.ts';
 import { isOver, type Protection, protectionKey } from './decide.ts';
@@ -12,7 +13,7 @@ import { type Flushed, inOrder, type ListPlan, type Plan, planLists, planProtect
 import { enforced, guardsOf, isDrift, nothingWanted, Reconciler, type Wanted } from './reconcile.ts';
 import { RuleSet } from './ruleset.ts';
 import type { Snapshot } from './snapshot.ts';
-import type { Mutation, StoredState } from './store/store.ts';
+import type { DocumentWrite, Mutation, StoredState } from './store/store.ts';
 
 /** What is recorded with another protection, by the rules that it displaces. */
 export type EntryOf = (displaced: readonly Rule[]) => Entry;
@@ -208,7 +209,7 @@ export class Standing {
   /**
    * Takes everything out of the kernel, guard and whitelist too, and all rules and lists out of the store. On failure all is as it was.
    */
-  async flush(): Promise<Flushed> {
+  async flush(documents: readonly DocumentWrite[]): Promise<Flushed> {
     const { size } = this.#rules;
     const lists = this.#lists.size;
     if (!this.#backend.marksItsOwn) {
@@ -218,7 +219,8 @@ export class Standing {
     try {
       removed = await this.#watched(() => this.reconciler.clear());
       const changes = [{ kind: 'flushed', rules: size, by: rfwItself } as const];
-      await this.#journal.clear({ changes, documents: this.#lists.deletions });
+      const audit = [flushEntry(this.#clock.wall(), size, lists)];
+      await this.#journal.clear({ changes, documents: [...this.#lists.deletions, ...documents], audit });
     } catch (error) {
       await this.restore();
       throw error;
@@ -304,4 +306,10 @@ export class Standing {
       if (after === undefined && before !== undefined) this.#onEvent({ kind: 'recovered' });
     }
   }
+}
+
+/** A flush, for the audit log: whoever may use the control socket may do all. */
+function flushEntry(at: number, rules: number, lists: number): AuditEntry {
+  const whence = { at, principal: rfwItself, address: '', door: 'control', requestId: '' } as const;
+  return { ...whence, operation: 'flush', target: '', before: { rules, lists }, after: null, result: 'deleted' };
 }

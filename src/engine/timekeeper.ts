@@ -73,7 +73,7 @@ export class Timekeeper {
   /** Sets the alarm for whatever comes first. */
   setAlarm(): void {
     this.#retryAt = performance.now() + (this.#writer.retryDelay ?? 0);
-    this.#keepAlarm();
+    this.keepAlarm();
   }
 
   /** Lets nothing be due for a moment, because something failed. */
@@ -95,7 +95,7 @@ export class Timekeeper {
   }
 
   /** Sets the alarm without putting off what is to be tried again. */
-  #keepAlarm(): void {
+  keepAlarm(): void {
     const untilRetry = this.#writer.retryDelay === undefined ? undefined : this.#retryAt - performance.now();
     this.#alarm.set(untilRetry, this.#writer.degraded === undefined);
   }
@@ -110,7 +110,7 @@ export class Timekeeper {
     if (!clockWasSet && this.#writer.degraded === undefined && this.#alarm.isListDue) this.#endLists();
     // An empty batch follows the clock and tries to recover like any other; then what had to wait has its turn.
     if (due.length === 0 && (clockWasSet || retries)) this.#queue.run(() => this.#recover().then(() => this.#tick()));
-    else this.#keepAlarm();
+    else this.keepAlarm();
   }
 
   get #nextList(): number | undefined {
@@ -146,7 +146,7 @@ export class Timekeeper {
   #expiryOf(rule: Rule): Pending {
     const goOn = (act: () => void): void => {
       act();
-      this.#keepAlarm();
+      this.keepAlarm();
     };
     return {
       commands: [{ kind: 'expire', rule }],

@@ -12,8 +12,30 @@ export interface Undo {
   /** Each rule once. */
   readonly rules: readonly RuleStep[];
   /** Entries of the whitelist, as they were stored. */
-  readonly whitelist?: readonly DocumentWrite[];
+  readonly whitelist?: readonly WhitelistStep[];
   readonly lists?: readonly ListStep[];
+}
+
+/** An entry of the whitelist as it was stored before a change, and what is stored of it since. */
+export type WhitelistStep = DocumentWrite & { readonly after: DocumentWrite['body'] };
+
+/** What a change was made to, as texts: two changes that have one in common are about the same thing. */
+export function touchedBy({ rules, whitelist = [], lists = [] }: Undo): ReadonlySet<string> {
+  return new Set([
+    ...rules.map(({ before, after }) => ruleKey((after ?? before) as Rule)),
+    ...whitelist.map(({ id }) => `whitelist ${id}`),
+    ...lists.map(({ name }) => `list ${name}`),
+  ]);
+}
+
+/** The same, with all instants moved by so many milliseconds, because the wall clock was set. */
+export function movedUndo(undo: Undo, milliseconds: number): Undo {
+  if (milliseconds === 0) return undo;
+  const moved = <T extends { readonly expiresAt: number | null }>(before: T | undefined): T | undefined =>
+    before && (before.expiresAt === null ? before : { ...before, expiresAt: before.expiresAt + milliseconds });
+  const rules = undo.rules.map((step) => ({ ...step, before: moved(step.before) }) as RuleStep);
+  const lists = undo.lists?.map((step) => ({ ...step, before: moved(step.before) }));
+  return { ...undo, rules, ...(lists && { lists }) };
 }
 
 export function isNothing({ rules, whitelist, lists }: Undo): boolean {

@@ -8,7 +8,7 @@ import type { Entry } from './journal.ts';
 import type { Recording } from './pending.ts';
 import type { Standing } from './standing.ts';
 import type { DocumentWrite } from './store/store.ts';
-import type { Undo } from './undo.ts';
+import type { Undo, WhitelistStep } from './undo.ts';
 
 /** An entry that somebody asks for. */
 export interface AskedEntry extends Omit<AddedEntry, 'comment'> {
@@ -154,7 +154,9 @@ export class Whitelisting {
 
   #removal(text: string): Removal | undefined {
     const removed = this.#additions.get(text);
-    return removed && { removed, left: this.#additions.without(text).protect(this.#base).whitelist };
+    // What waits to be confirmed may be gone in a moment.
+    const lasting = [text, ...this.#confirmations.passing].reduce((left, id) => left.without(id), this.#additions);
+    return removed && { removed, left: lasting.protect(this.#base).whitelist };
   }
 
   #protectionOf(added: AddedEntry): Protection {
@@ -170,7 +172,7 @@ export class Whitelisting {
     confirm: ConfirmRequest | undefined,
   ): Promise<void> {
     if (comment === before.comment) return this.#record(recording);
-    const undo: Undo = { rules: [], whitelist: [this.#additions.document(text)] };
+    const undo: Undo = { rules: [], whitelist: [stepOf(this.#additions, next, text)] };
     const { documents = [], ...rest } =
       confirm === undefined ? recording : this.#confirmations.with(recording, confirm, undo);
     await this.#record({ ...rest, documents: [next.document(text), ...documents] });
@@ -178,7 +180,13 @@ export class Whitelisting {
   }
 
   /** Brings entries back to how they were stored. Only between two batches. */
-  async restore(documents: readonly DocumentWrite[]): Promise<void> {
+  async restore(steps: readonly WhitelistStep[]): Promise<void> {
+    // An entry that is another one by now is left alone.
+    const documents = steps.flatMap(({ after, ...document }): DocumentWrite[] => {
+      const { body } = this.#additions.document(document.id);
+      return body !== document.body && isSameEntry(body, after) ? [document] : [];
+    });
+    if (documents.length === 0) return;
     const former = documents.reduce((additions, document) => additions.restored(document), this.#additions);
     const texts = documents.map(({ id }) => id);
     if (texts.every((text) => former.get(text) !== undefined && this.#additions.get(text) !== undefined)) {
@@ -196,7 +204,7 @@ export class Whitelisting {
     recordingOf: (displaced: readonly Rule[]) => Recording,
     confirm?: ConfirmRequest,
   ): Promise<readonly Rule[]> {
-    const before = texts.map((text) => this.#additions.document(text));
+    const before = texts.map((text) => stepOf(this.#additions, next, text));
     const entryOf = (displaced: readonly Rule[]): Entry => {
       const undo: Undo = { rules: displaced.map((rule) => ({ before: rule })), whitelist: before };
       const recording = recordingOf(displaced);
@@ -212,4 +220,15 @@ export class Whitelisting {
     this.#additions = next;
     return displaced;
   }
+}
+
+function stepOf(before: Additions, after: Additions, text: string): WhitelistStep {
+  return { ...before.document(text), after: after.document(text).body };
+}
+
+/** Whether two stored entries are of one addition, whatever its comment is; or there is none in both cases. */
+function isSameEntry(a: DocumentWrite['body'], b: DocumentWrite['body']): boolean {
+  if (a === null || b === null) return a === b;
+  const [one, other] = [a, b].map((body) => JSON.parse(String(body)) as Pick<AddedEntry, 'by' | 'createdAt'>);
+  return one?.by === other?.by && one?.createdAt === other?.createdAt;
 }

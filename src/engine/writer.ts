@@ -189,6 +189,9 @@ export class Writer {
 
   /** Stores, beside nothing. @throws RfwError `store-failed` */
   async record(entry: Entry): Promise<void> {
+    // The record of anything forgets the note of what may be left in the kernel: not before that is out.
+    if (this.degraded !== undefined) this.standing.reportDrift(await this.standing.restore());
+    if (this.degraded !== undefined) throw degradedError(this.degraded);
     await this.#journal.append([], entry);
   }
 

@@ -66,6 +66,15 @@ export function may({ scopes }: Principal, scope: Scope): boolean {
 }
 
 /**
+ * Whether whoever asked still may all that was found when the request began: a token may have been taken back since, or an
+ * address gone from the whitelist.
+ */
+export function isStill(then: Principal, now: Principal): boolean {
+  if (now.name !== then.name || JSON.stringify(now.limits) !== JSON.stringify(then.limits)) return false;
+  return [...then.scopes].every((scope) => now.scopes.has(scope));
+}
+
+/**
  * Refuses a principal that lacks a scope.
  * @throws RfwError `forbidden` that names the scope
  */

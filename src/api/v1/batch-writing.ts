@@ -2,13 +2,12 @@ import { asRfwError, RfwError } from '../../domain/errors.ts';
 import type { Result } from '../../engine/decide.ts';
 import type { Group, Recording } from '../../engine/pending.ts';
 import { stoppingError } from '../../engine/pending.ts';
-import { requireScope } from '../access/principal.ts';
 import { manyEffect, whoAsks } from '../audit.ts';
 import { RequestError } from '../errors.ts';
 import { ItemChunk } from './batch-items.ts';
 import { BatchReport, type PlaceKind } from './batch-report.ts';
 import type { BatchSummary } from './batch-schemas.ts';
-import { mutate } from './mutation.ts';
+import { mutate, requireStill } from './mutation.ts';
 import type { AskedChange } from './rule-changes.ts';
 import type { Services } from './services.ts';
 
@@ -129,7 +128,7 @@ export function writeInChunks(batching: Batching, chunks: AsyncIterable<ItemChun
 async function* received(chunks: AsyncIterable<ItemChunk>, { asked, progress }: Batching): AsyncGenerator<ItemChunk> {
   for await (const chunk of chunks) {
     if (asked.request.server.ending.aborted) throw stoppingError();
-    requireScope(asked.request.principalNow(), 'rules:write');
+    requireStill(asked);
     progress.received += chunk.length;
     yield chunk;
   }

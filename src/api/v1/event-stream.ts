@@ -67,6 +67,11 @@ export class EventStream extends Readable {
     if (!this.#begun) return this.#begin();
     const { engine, end, stillMay } = this.#options;
     while (!this.destroyed && !end.aborted && stillMay()) {
+      if (engine.lastChange <= this.#after) {
+        if (performance.now() - this.#spokeAt >= this.#times.heartbeat) return ': still here\n\n';
+        await this.#news();
+        continue;
+      }
       const { text, through, oldest, last } = await eventPages(engine.history).after(this.#after);
       if (this.#after + 1 < oldest && text === '') {
         this.#after = oldest - 1;
@@ -74,8 +79,6 @@ export class EventStream extends Readable {
       }
       this.#after = through;
       if (text !== '') return text;
-      if (performance.now() - this.#spokeAt >= this.#times.heartbeat) return ': still here\n\n';
-      await this.#news();
     }
     return null;
   }

@@ -52,7 +52,11 @@ export function asking({ params, principal, request }: AskedChange, { expire }: 
 
 /** A new list that doesn't say how long it lasts is permanent. */
 function allowed(principal: Principal, ttl: number | undefined): NonNullable<ListCommand['allow']> {
-  return (list, before) => refuseListBeyondLimits(principal, list, ttl ?? (before === undefined ? null : 'unchanged'));
+  return (list, before) => {
+    // What it is now must be within the limits too, or it could be turned into its opposite.
+    if (before !== undefined) refuseListBeyondLimits(principal, before, 'unchanged');
+    refuseListBeyondLimits(principal, list, ttl ?? (before === undefined ? null : 'unchanged'));
+  };
 }
 
 interface Change {

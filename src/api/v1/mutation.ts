@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import { RfwError } from '../../domain/errors.ts';
 import type { AuditEntry } from '../../engine/audit.ts';
 import type { ConfirmRequest } from '../../engine/confirmations.ts';
 import type { Recording } from '../../engine/pending.ts';
 import type { DocumentWrite } from '../../engine/store/store.ts';
+import { isStill } from '../access/principal.ts';
 import { type Effect, recordRefusal, whoAsks } from '../audit.ts';
 import type { Answer } from './answer.ts';
 import { BodyDigest } from './body-digest.ts';
@@ -46,6 +48,7 @@ export async function mutate<R, A extends Answer>(
   services: Services,
   mutation: Mutation<R, A>,
 ): Promise<A> {
+  requireStill(asked);
   const { dryRun, confirm, idempotencyKey } = asked.mutation;
   if (dryRun) return withHeaders(mutation.answer(await mutation.preview()), { [dryRunHeader]: 'true' });
   const request = confirm === undefined ? undefined : confirmRequest(confirm, asked.principal.name);
@@ -55,6 +58,12 @@ export async function mutate<R, A extends Answer>(
   const id = fingerprintOf(asked.principal.name, idempotencyKey);
   // What was kept is what this route has answered before.
   return services.answers.once(id, fingerprint(asked, mutation.body), make) as Promise<A>;
+}
+
+/** A body takes as long as it takes, and meanwhile rights may be taken back. @throws RfwError `forbidden` when they were */
+export function requireStill({ principal, request }: Pick<Asked, 'principal' | 'request'>): void {
+  if (isStill(principal, request.principalNow())) return;
+  throw new RfwError('forbidden', `The rights of ${principal.name} have changed while the request came in: ask again`);
 }
 
 function fingerprint({ request: { method, url } }: Pick<Asked, 'request'>, body: unknown): Fingerprint {

@@ -10,6 +10,9 @@ import {
 import { readRule, ruleColumns } from './rows.ts';
 import type { RuleRun, RunSide } from './rule-runs.ts';
 
+/** The most changes in a row, which is read as a whole. */
+const mostInRow = 5000;
+
 /** One row for all changes of a transaction: a row each would double the time of a bulk load. `body` is a JSON array. */
 export const changeLogSchema = `CREATE TABLE changes (
      first INTEGER PRIMARY KEY,
@@ -62,8 +65,10 @@ export class ChangeLog {
   append(changes: readonly NumberedChange[], runs: readonly RuleRun[] = []): void {
     const first = changes[0];
     if (first === undefined) return;
-    const body = `[${writtenAll(changes, runs).join(',')}]`;
-    this.#insert.run(first.number, changes.length, first.at, body);
+    for (let from = 0; from < changes.length; from += mostInRow) {
+      const some = changes.slice(from, from + mostInRow);
+      this.#insert.run(first.number + from, some.length, first.at, `[${writtenAll(some, runs).join(',')}]`);
+    }
     const last = first.number + changes.length - 1;
     if (last - this.#oldest < this.#keep + this.#loose) return;
     this.#compact.run(last - this.#keep + 1);
