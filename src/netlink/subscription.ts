@@ -72,6 +72,12 @@ export class Subscription {
     this.#socket.close();
   }
 
+  /** Hands on all that waits before this returns: what happened until now is told then. */
+  readNow(): void {
+    let more = !this.#closed;
+    while (more) more = this.#readSome() && !this.#closed;
+  }
+
   /**
    * Something waits. The poll rests until all of it is read, and then begins anew: libuv gives up a descriptor that
    * reports an error, which an overrun is. Out of the native callback first, where what a listener throws would go astray.
@@ -90,6 +96,17 @@ export class Subscription {
    */
   #drain(): void {
     if (this.#closed) return;
+    let more = true;
+    try {
+      more = this.#readSome();
+    } finally {
+      if (!this.#closed && more) setImmediate(() => this.#drain());
+      else if (!this.#closed) this.#poll.start({ readable: true }, () => this.#wake());
+    }
+  }
+
+  /** Hands on some of what waits. @returns whether there may be more */
+  #readSome(): boolean {
     const notifications: Reply[] = [];
     let emptied = false;
     try {
@@ -101,14 +118,13 @@ export class Subscription {
     } catch (error) {
       this.close();
       this.#listener.failed(error);
-      return;
+      return false;
     }
-    if (emptied) this.#poll.start({ readable: true }, () => this.#wake());
-    else setImmediate(() => this.#drain());
     const lost = this.#lost && emptied;
     if (lost) this.#lost = false;
     if (notifications.length > 0) this.#listener.changed(notifications);
     if (lost && !this.#closed) this.#listener.lost();
+    return !emptied;
   }
 
   /** The next datagram; an empty one, and a mark, in the place of those that were lost. */

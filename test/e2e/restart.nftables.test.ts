@@ -127,7 +127,7 @@ describe('after SIGTERM and a start', () => {
 
   it('rules have the end that they were given, and those that are over are out before the first answer', async () => {
     const over = await daemon.put('/drop/input/any/198.18.0.3?expire=2');
-    const later = await daemon.put('/drop/input/any/198.18.0.4?expire=4');
+    const later = await daemon.put('/drop/input/any/198.18.0.4?expire=10');
     await daemon.stop();
     await sleep(Math.max(0, endOf(over) - Date.now()));
     daemon.launch();

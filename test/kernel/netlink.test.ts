@@ -13,6 +13,8 @@ import { elements, ipv4, ipv6, nft, refusalOf, ruleset, t } from './netlink.fixt
 let connection: Connection;
 
 beforeEach(() => {
+  // Tests of iptables leave empty tables behind.
+  nft('flush ruleset');
   connection = Connection.open();
 });
 

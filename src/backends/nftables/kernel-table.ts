@@ -20,8 +20,6 @@ export type Claim =
   /** It is there and can't be owned: it has to be deleted and made anew, in one transaction with all that it is to hold. */
   | 'to-replace';
 
-const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
 /** What makes sure later that the table is the one that was left. */
 export interface TableIdentity {
   /** This start of the machine, and the network namespace: handles and generations begin anew in another. */
@@ -177,9 +175,8 @@ export class KernelTable {
   async unheardBeside<T>(load: () => Promise<T>): Promise<T> {
     if (this.#owns) return load();
     const generation = readGeneration(this.#questions);
-    // What was told before that waits in the socket, which is read between two turns.
-    await nextTurn();
-    await nextTurn();
+    // What was told before that may wait in the socket.
+    this.#watch?.readNow();
     const disturbed = this.#disturbed;
     const transactions = this.#transactions;
     try {

@@ -49,6 +49,11 @@ export class TableWatch {
     this.#subscription?.close();
   }
 
+  /** Tells of all that happened until now before this returns. */
+  readNow(): void {
+    this.#subscription?.readNow();
+  }
+
   #open(): void {
     const { disturbed } = this.#options;
     const changed = (notifications: readonly Reply[]): void => {
