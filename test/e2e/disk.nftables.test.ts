@@ -33,7 +33,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await daemon.kill();
-  await run('umount', [disk]);
+  await run('umount', ['-l', disk]);
   await network.close();
   program.remove();
 });

@@ -37,7 +37,7 @@ describe('with the state on a full disk', () => {
   afterEach(async () => {
     rmSync(join(disk, 'ballast'), { force: true });
     await daemon.kill();
-    await run('umount', [disk]);
+    await run('umount', ['-l', disk]);
     await firewall.change(4, '-F');
   });
 
@@ -103,7 +103,7 @@ describe('when the log can not be written', () => {
       expect(await daemon.stop()).toEqual({ code: 0, signal: null });
     } finally {
       await daemon.kill();
-      await run('umount', [disk]);
+      await run('umount', ['-l', disk]);
       await firewall.change(4, '-F');
     }
   });
