@@ -79,8 +79,7 @@ ready();
 await step('format and lint', process.execPath, ['node_modules/@biomejs/biome/bin/biome', 'ci', '.']);
 await step('unused code', process.execPath, ['node_modules/knip/bin/knip.js']);
 await step('types', process.execPath, ['node_modules/typescript/bin/tsc', '--noEmit']);
-await tests('unit tests', ['unit']);
-await tests('package tests', ['package']);
+await Promise.all([tests('unit tests', ['unit']), tests('package tests', ['package'])]);
 const obstacle = kernelObstacle();
 if (obstacle === undefined) {
   // A namespace that ends with the tests: whatever they do, the firewall of this host can't be touched.
