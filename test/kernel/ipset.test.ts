@@ -45,10 +45,13 @@ const six = (high: bigint, low = 0n): bigint => (high << 64n) + low;
 describe('ipset saves what we load as what it loads itself', () => {
   function same(ours: () => void, script: string): void {
     ours();
-    const found = saved();
+    // A second may end between the two.
+    const coarse = (lines: readonly string[]) =>
+      lines.map((line) => line.replace(/timeout (\d{5,})/, (_, left) => `timeout ${Math.round(Number(left) / 100)}00`));
+    const found = coarse(saved());
     destroySets();
     ipset('restore', script);
-    expect(found).toEqual(saved());
+    expect(found).toEqual(coarse(saved()));
     expect(found.length).toBeGreaterThan(0);
   }
 
