@@ -21,6 +21,14 @@ describe('openLog', () => {
     expect(statSync(file).mode & 0o777).toBe(0o640);
   });
 
+  it('has the lines of this turn in the file as soon as it is asked to', () => {
+    const file = makeFolder().at('rfw.log');
+    const log = openLog(file, 'INFO', false);
+    log.logger.info('one');
+    log.flush();
+    expect(readFileSync(file, 'utf8')).toMatch(/"msg":"one"}\n$/);
+  });
+
   it('appends to what is there', async () => {
     const folder = makeFolder();
     openLog(folder.write('rfw.log', '{"msg":"before"}\n'), 'INFO', false).logger.info('after');

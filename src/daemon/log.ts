@@ -12,6 +12,8 @@ export interface Log {
   readonly logger: Logger;
   /** Writes to the file alone. */
   readonly file: Logger;
+  /** Puts the lines of this turn into the file now. */
+  flush(): void;
   /** Opens the file anew, after something has moved it away. */
   reopen(): void;
 }
@@ -43,6 +45,7 @@ export function openLog(file: string, level: LogLevel, verbose: boolean): Log {
   return {
     logger: pino(options, pino.multistream([toFile, toConsole])),
     file: pino(options, pino.multistream([toFile])),
+    flush: () => destination.flush(),
     reopen: () => destination.reopen(),
   };
 }
@@ -68,7 +71,7 @@ class LogFile {
         { cause: error },
       );
     }
-    process.on('exit', () => this.#flush());
+    process.on('exit', () => this.flush());
   }
 
   #open(): number {
@@ -76,10 +79,10 @@ class LogFile {
   }
 
   write(line: string): void {
-    if (this.#lines.push(line) === 1) setImmediate(() => this.#flush());
+    if (this.#lines.push(line) === 1) setImmediate(() => this.flush());
   }
 
-  #flush(): void {
+  flush(): void {
     if (this.#lines.length === 0) return;
     const text = this.#lines.join('');
     this.#lines = [];
@@ -92,7 +95,7 @@ class LogFile {
   }
 
   reopen(): void {
-    this.#flush();
+    this.flush();
     try {
       const descriptor = this.#open();
       closeSync(this.#descriptor);

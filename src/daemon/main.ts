@@ -121,6 +121,8 @@ async function serve(settings: Settings, load: () => Settings, flags: Flags): Pr
   try {
     const daemon = await starting;
     log.logger.info(daemon.report, `rfw ${version} started`);
+    // Whoever waits for the report finds in the log what came before it.
+    log.flush();
     say(startReport(daemon.report, settings));
   } catch (error) {
     // Whoever started it is told on the console by the caller.
