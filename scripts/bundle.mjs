@@ -1,25 +1,26 @@
-// Puts TypeBox into a compiled program, the folder of which is the argument, as one file for each of its entries. It comes as
-// seven hundred modules, which a start would need longer to load than all of rfw.
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+// Makes the programs from src, in the folder that is the argument: one file each, beside what they share. A program of hundreds
+// of modules would need longer to load than to start. TypeBox, which comes as seven hundred, is put in; the other libraries
+// stay in node_modules.
+import { copyFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { rolldown } from 'rolldown';
 
 const [folder] = process.argv.slice(2);
-const entries = { typebox: 'typebox', compile: 'typebox/compile', system: 'typebox/system' };
-const vendor = join(folder, 'vendor');
-
-const bundle = await rolldown({ input: entries, platform: 'node', logLevel: 'warn' });
-await bundle.write({ dir: vendor, format: 'esm', entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js' });
+const bundle = await rolldown({
+  // Programs find files beside the package by their own place, so they stay two folders deep.
+  input: { 'daemon/main': 'src/daemon/main.ts', 'certs/rfwgen': 'src/certs/rfwgen.ts' },
+  external: /^(?!\.|\/|typebox)/,
+  platform: 'node',
+  tsconfig: 'tsconfig.json',
+  logLevel: 'warn',
+});
+await bundle.write({
+  dir: folder,
+  format: 'esm',
+  entryFileNames: '[name].js',
+  chunkFileNames: 'shared/[name]-[hash].js',
+  comments: { legal: true, annotation: false, jsdoc: false },
+});
 await bundle.close();
-
-for (const name of readdirSync(folder, { recursive: true })) {
-  const file = join(folder, name);
-  if (!name.endsWith('.js') || file.startsWith(vendor)) continue;
-  const source = readFileSync(file, 'utf8');
-  let bundled = source;
-  for (const [entry, specifier] of Object.entries(entries)) {
-    const path = relative(dirname(file), join(vendor, `${entry}.js`));
-    bundled = bundled.replaceAll(`from '${specifier}'`, `from './${path}'`);
-  }
-  if (bundled !== source) writeFileSync(file, bundled);
-}
+// Its licence goes where its code goes.
+copyFileSync('node_modules/typebox/license', join(folder, 'typebox.license'));

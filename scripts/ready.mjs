@@ -51,17 +51,10 @@ export function install() {
 /** Compiles src to dist, unless it is there. */
 export function build() {
   const programs = sourceFiles('src').filter((file) => !/\.(test|fixture|conformance)\.ts$/.test(file));
-  const hash = hashOf(['package-lock.json', 'scripts/bundle.mjs', 'tsconfig.json', 'tsconfig.build.json', ...programs]);
+  const hash = hashOf(['package-lock.json', 'scripts/bundle.mjs', 'tsconfig.json', ...programs]);
   if (isFresh(buildStamp, hash)) return;
   // Built aside, so that a program that runs, or another build at the same time, never sees half of it.
   const aside = join(root, `dist.${process.pid}`);
-  run(process.execPath, [
-    join('node_modules', 'typescript', 'bin', 'tsc'),
-    '-p',
-    'tsconfig.build.json',
-    '--outDir',
-    aside,
-  ]);
   run(process.execPath, [join('scripts', 'bundle.mjs'), aside]);
   writeFileSync(join(aside, '.source'), hash);
   rmSync(join(root, 'dist'), { recursive: true, force: true });

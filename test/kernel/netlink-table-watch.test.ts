@@ -1,16 +1,15 @@
 import { execFile } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { Connection } from '../../src/netlink/connection.ts';
 import * as nftables from '../../src/netlink/nftables/commands.ts';
 import { ElementList } from '../../src/netlink/nftables/elements.ts';
 import { TableWatch } from '../../src/netlink/nftables/table-watch.ts';
+import { Compiled } from './compiled.fixture.ts';
 import { elements, ipv4, nft, nftMeanwhile, t, until } from './netlink.fixture.ts';
 
 const run = promisify(execFile);
-const compiled = fileURLToPath(new URL('../../dist/netlink/nftables/table-watch.js', import.meta.url));
 
 let connection: Connection;
 let watch: TableWatch;
@@ -92,8 +91,10 @@ describe('a watch of a table', () => {
 
 it('a watch that can not be opened tells twice a second that somebody has to look', async () => {
   open(true);
+  const compiled = await Compiled.make('src/netlink/nftables/table-watch.ts');
+  onTestFinished(() => compiled.remove());
   const script = `
-    const { TableWatch } = await import(${JSON.stringify(compiled)});
+    const { TableWatch } = await import(${JSON.stringify(compiled.file)});
     let calls = 0;
     new TableWatch({ tables: [], isOwn: () => false, removalsOnly: true, disturbed: () => calls++ });
     setTimeout(() => console.log(calls), 1250);`;
