@@ -3,6 +3,8 @@ import { defineConfig } from 'vitest/config';
 /** Kernel and end-to-end tests change network state: they run only where scripts/test.mjs has made a private namespace. */
 export default defineConfig({
   test: {
+    // Every processor: by default one is left idle, which on a small machine is half of it.
+    maxWorkers: '100%',
     projects: [
       // Property tests take seconds where the machine has much else to do.
       { test: { name: 'unit', include: ['src/**/*.test.ts', 'test/*.test.ts'], testTimeout: 30_000 } },

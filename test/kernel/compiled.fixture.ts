@@ -6,7 +6,7 @@ import { rolldown } from 'rolldown';
 
 const checkout = fileURLToPath(new URL('../..', import.meta.url));
 
-/** A module of the sources as JavaScript, with all that it imports, for a process of its own that no test runner loads. */
+/** Modules of src/netlink as JavaScript, with all that they import, for processes that no test runner loads. */
 export class Compiled {
   readonly #folder = mkdtempSync(join(tmpdir(), 'rfw-compiled-'));
 
@@ -14,18 +14,19 @@ export class Compiled {
     symlinkSync(join(checkout, 'node_modules'), join(this.#folder, 'node_modules'));
   }
 
-  /** @param source its path from the root of the checkout */
-  static async make(source: string): Promise<Compiled> {
+  /** @param names of the modules, as `nftables/table-watch` */
+  static async make(...names: readonly string[]): Promise<Compiled> {
     const compiled = new Compiled();
-    const input = join(checkout, source);
+    const input = Object.fromEntries(names.map((name) => [name, join(checkout, 'src/netlink', `${name}.ts`)]));
     const bundle = await rolldown({ input, platform: 'node', external: /^(?!\.|\/)/ });
-    await bundle.write({ file: compiled.file, format: 'esm' });
+    await bundle.write({ dir: compiled.#folder, format: 'esm' });
     await bundle.close();
     return compiled;
   }
 
-  get file(): string {
-    return join(this.#folder, 'module.js');
+  /** Where a module is that was named. */
+  file(name: string): string {
+    return join(this.#folder, `${name}.js`);
   }
 
   remove(): void {

@@ -1,9 +1,7 @@
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { pbkdf2 } from 'node:crypto';
-import { readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Connection } from '../../src/netlink/connection.ts';
 import type { Reply } from '../../src/netlink/message.ts';
@@ -12,6 +10,7 @@ import { KeyType, notificationGroup, Type } from '../../src/netlink/nftables/con
 import { ElementList } from '../../src/netlink/nftables/elements.ts';
 import { chain } from '../../src/netlink/nftables/objects.ts';
 import { Subscription } from '../../src/netlink/subscription.ts';
+import { Compiled } from './compiled.fixture.ts';
 import { nft, nftMeanwhile, until } from './netlink.fixture.ts';
 
 const t = { family: 'inet', name: 't' } as const;
@@ -169,24 +168,20 @@ describe('while it waits', () => {
 });
 
 describe('a process with a subscription', () => {
-  const root = fileURLToPath(new URL('../..', import.meta.url));
-  // Inside of the checkout, where the compiled code finds its packages.
-  const compiled = join(root, 'node_modules/.cache/netlink-subscription-test');
+  let compiled: Compiled;
 
-  beforeAll(() => {
-    execFileSync(join(root, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.build.json', '--outDir', compiled], {
-      cwd: root,
-    });
+  beforeAll(async () => {
+    compiled = await Compiled.make('connection', 'nftables/commands', 'subscription');
   });
 
-  afterAll(() => rmSync(compiled, { recursive: true }));
+  afterAll(() => compiled.remove());
 
   /** How a process ends that runs the script with a subscription open: its exit code, or the signal that killed it. */
   function endOf(script: string): Promise<number | string | null> {
     const preamble = `
-      import { Connection } from '${compiled}/netlink/connection.js';
-      import { addTable } from '${compiled}/netlink/nftables/commands.js';
-      import { Subscription } from '${compiled}/netlink/subscription.js';
+      import { Connection } from '${compiled.file('connection')}';
+      import { addTable } from '${compiled.file('nftables/commands')}';
+      import { Subscription } from '${compiled.file('subscription')}';
       const nothing = () => undefined;
       new Subscription(7, { changed: nothing, lost: nothing, failed: nothing });`;
     return new Promise((resolve) => {

@@ -91,10 +91,10 @@ describe('a watch of a table', () => {
 
 it('a watch that can not be opened tells twice a second that somebody has to look', async () => {
   open(true);
-  const compiled = await Compiled.make('src/netlink/nftables/table-watch.ts');
+  const compiled = await Compiled.make('nftables/table-watch');
   onTestFinished(() => compiled.remove());
   const script = `
-    const { TableWatch } = await import(${JSON.stringify(compiled.file)});
+    const { TableWatch } = await import(${JSON.stringify(compiled.file('nftables/table-watch'))});
     let calls = 0;
     new TableWatch({ tables: [], isOwn: () => false, removalsOnly: true, disturbed: () => calls++ });
     setTimeout(() => console.log(calls), 1250);`;
