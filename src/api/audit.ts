@@ -4,7 +4,7 @@ import { asRfwError, RfwError } from '../domain/errors.ts';
 import type { Rule } from '../domain/rule.ts';
 import { ruleId } from '../domain/rule-id.ts';
 import type { AuditEntry } from '../engine/audit.ts';
-import type { Result } from '../engine/decide.ts';
+import type { AskedCommand, Result, RuleOutcome } from '../engine/decide.ts';
 import type { Engine } from '../engine/engine.ts';
 import { clientAddress } from './server.ts';
 
@@ -38,6 +38,35 @@ export async function recordRefusal(
   } catch {
     // Whoever asked is told of the first failure.
   }
+}
+
+/**
+ * Has one rule changed, and what became of that, or why nothing did, written into the audit log.
+ * @param allow throws what speaks against it
+ * @throws RfwError as `Engine.submit`, or what `allow` throws
+ */
+export async function submitAudited(
+  engine: Pick<Engine, 'write'>,
+  command: AskedCommand,
+  asked: Omit<AuditEntry, keyof Effect | 'target'>,
+  allow: () => void = () => {},
+): Promise<RuleOutcome> {
+  const entry = { ...asked, target: ruleId(command.spec) };
+  const record = ([result]: readonly Result[]) => {
+    const effect = ruleEffect(result);
+    return { audit: effect === undefined ? [] : [{ ...entry, ...effect }] };
+  };
+  let result: Result | undefined;
+  try {
+    allow();
+    [result] = await engine.write({ commands: [command], atomic: true, record });
+  } catch (error) {
+    await recordRefusal(engine, entry, error);
+    throw error;
+  }
+  if (result instanceof RfwError) throw result;
+  // What a caller asks for is never decided as an expiry.
+  return result as RuleOutcome;
 }
 
 /** What became of one rule; undefined where nothing did, which the audit log needn't know. */

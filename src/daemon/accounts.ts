@@ -4,10 +4,8 @@ import { Buckets } from '../api/access/buckets.ts';
 import { Logins } from '../api/access/logins.ts';
 import { StoredTokens } from '../api/access/token-store.ts';
 import { Tokens } from '../api/access/tokens.ts';
-import { ruleEffect } from '../api/audit.ts';
-import { RfwError } from '../domain/errors.ts';
-import { ruleId } from '../domain/rule-id.ts';
-import type { PutCommand, Result } from '../engine/decide.ts';
+import { submitAudited } from '../api/audit.ts';
+import type { PutCommand } from '../engine/decide.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Store } from '../engine/store/store.ts';
 import { lockOut } from './lockout.ts';
@@ -32,21 +30,14 @@ export async function makeAccounts(
         return { failures, period: period * 1000, ...delays };
       },
       (client) => {
-        void lockOut(async (command) => submitRecorded(await engine, command), client, settings().config.block, log);
+        void lockOut(async (command) => submitByItself(await engine, command), client, settings().config.block, log);
       },
     ),
   };
 }
 
 /** A rule that rfw puts by itself is in the audit log like any other. */
-async function submitRecorded(engine: Engine, command: PutCommand): Promise<void> {
-  const { spec, origin } = command;
-  const whence = { principal: origin, address: '', door: 'engine', requestId: '' } as const;
-  const record = ([result]: readonly Result[]) => {
-    const effect = ruleEffect(result);
-    const entry = { ...whence, at: Date.now(), operation: 'rules.put', target: ruleId(spec) };
-    return { audit: effect === undefined ? [] : [{ ...entry, ...effect }] };
-  };
-  const [result] = await engine.write({ commands: [command], atomic: true, record });
-  if (result instanceof RfwError) throw result;
+function submitByItself(engine: Engine, command: PutCommand): Promise<unknown> {
+  const whence = { at: Date.now(), principal: command.origin, address: '', door: 'engine', requestId: '' } as const;
+  return submitAudited(engine, command, { ...whence, operation: 'rules.put' });
 }

@@ -1,4 +1,5 @@
 import type { Rule } from '../domain/rule.ts';
+import { nextTurn } from '../domain/turn.ts';
 import { formatCursor, parseCursor } from './cursor.ts';
 import { countByShape, meansNothing, type RowTest, type RuleFilter, rowsHolding, rowTest } from './rule-filter.ts';
 import type { RuleSort } from './rule-order.ts';
@@ -113,5 +114,3 @@ function visitRows(
   }
   return true;
 }
-
-const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -1,7 +1,7 @@
+import { nextTurn } from '../domain/turn.ts';
+
 /** Something that waits to be worked on: an item that may share a batch, or a task that runs between two batches. */
 type Entry<T> = { readonly item: T } | { readonly task: () => Promise<void> };
-
-const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /**
  * Serialises work: batches of items and single tasks, in the order in which they came, one at a time. A batch is all

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { expect } from 'vitest';
 import { environment, until } from '../e2e/process.fixture.ts';
 
 /** Sends from two loopback addresses by turns, as fast as it can but for turns of the event loop, and counts what arrives. */
@@ -62,5 +63,17 @@ export class DatagramStream {
     this.#child.stdin?.end();
     await closed;
     return JSON.parse(this.#output.split('\n')[1] ?? '') as Arrivals;
+  }
+}
+
+/** Sends from a banned address, and from another that isn't, while something is done: of the first nothing comes through. */
+export async function nothingPasses(banned: string, during: () => Promise<unknown>): Promise<void> {
+  const stream = await DatagramStream.start(banned, '127.0.0.3');
+  try {
+    await during();
+  } finally {
+    const { sent, banned: passed, other } = await stream.stop();
+    expect(passed, `of ${sent}`).toBe(0);
+    expect(other).toBeGreaterThan(100);
   }
 }

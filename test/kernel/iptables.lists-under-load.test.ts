@@ -9,7 +9,7 @@ import { setName } from '../../src/backends/iptables/list-line.ts';
 import { desired } from '../../src/backends/rule.fixture.ts';
 import { AddressSet } from '../../src/domain/address-set.ts';
 import type { EnforcedList } from '../../src/domain/list.ts';
-import { DatagramStream } from './datagram-stream.fixture.ts';
+import { nothingPasses } from './datagram-stream.fixture.ts';
 import { destroySets, ipset, saved, setNames } from './ipset.fixture.ts';
 import { clear, iptables, plainPrograms, probed, program, show, variants } from './iptables.fixture.ts';
 import { until } from './netlink.fixture.ts';
@@ -24,17 +24,6 @@ function large(count: number, shape = 'drop input any any'): EnforcedList {
   });
   const list = listFrom(`spam ${shape}`, [banned]);
   return { ...list, addresses: list.addresses.union(AddressSet.of(hosts)) };
-}
-
-async function nothingPasses(during: () => Promise<unknown>): Promise<void> {
-  const stream = await DatagramStream.start(banned, '127.0.0.3');
-  try {
-    await during();
-  } finally {
-    const { sent, banned: passed, other } = await stream.stop();
-    expect(passed, `of ${sent}`).toBe(0);
-    expect(other).toBeGreaterThan(100);
-  }
 }
 
 beforeAll(() => execFileSync('ip', ['link', 'set', 'lo', 'up']));
@@ -56,7 +45,7 @@ describe.each(variants)('lists of iptables-%s', (variant) => {
 
   it('let nothing pass that both versions stop, whatever changes, also in another process', async () => {
     await backend.replace(desired({ lists: [large(1000)] }));
-    await nothingPasses(async () => {
+    await nothingPasses(banned, async () => {
       for (const count of [5000, 1, 3000]) await backend.setLists([large(count)]);
       await backend.setLists([large(100, 'reject input any any')]);
       await backend.setLists([listFrom('first drop input any any', ['10.0.0.0/8']), large(100)]);

@@ -5,7 +5,7 @@ import type { NftablesBackend } from '../../src/backends/nftables/nftables.ts';
 import { readContents } from '../../src/backends/nftables/table-state.ts';
 import { desired, rule } from '../../src/backends/rule.fixture.ts';
 import type { Rule } from '../../src/domain/rule.ts';
-import { DatagramStream } from './datagram-stream.fixture.ts';
+import { nothingPasses } from './datagram-stream.fixture.ts';
 import { nft } from './netlink.fixture.ts';
 import { clearTables, closeAll, made, probed } from './nftables.fixture.ts';
 
@@ -32,17 +32,6 @@ const state = (count: number, more: readonly Rule[]): Desired => ({
 });
 const sets = async (): Promise<number> => (await readContents()).sets.length;
 
-async function nothingPasses(during: () => Promise<unknown>): Promise<void> {
-  const stream = await DatagramStream.start(banned, '127.0.0.3');
-  try {
-    await during();
-  } finally {
-    const { sent, banned: passed, other } = await stream.stop();
-    expect(passed, `of ${sent}`).toBe(0);
-    expect(other).toBeGreaterThan(100);
-  }
-}
-
 let first: NftablesBackend;
 
 beforeEach(async () => {
@@ -58,7 +47,7 @@ afterEach(() => {
 
 it('after a crash 200,000 rules are brought in beside those that stand, which then go', async () => {
   await first.replace(state(200_000, [drop, elsewhere]));
-  await nothingPasses(async () => {
+  await nothingPasses(banned, async () => {
     first.close();
     const next = await probed();
     expect(await next.replace(state(200_000, [drop, elsewhere]))).toMatchObject({ rebuilt: true });
@@ -68,7 +57,7 @@ it('after a crash 200,000 rules are brought in beside those that stand, which th
 
 it('rules in another order are brought in beside those that stand', async () => {
   await first.replace(state(30_000, [drop, elsewhere]));
-  await nothingPasses(async () => {
+  await nothingPasses(banned, async () => {
     expect(await first.replace(state(30_000, [elsewhere, drop]))).toMatchObject({ moved: expect.any(Number) });
     // The drop stands above the accept by now.
     expect(await sets()).toBe(3);
@@ -77,7 +66,7 @@ it('rules in another order are brought in beside those that stand', async () => 
 
 it('a restart that resumes lets nothing pass, and takes no time', async () => {
   await first.replace(state(50_000, [drop, elsewhere]));
-  await nothingPasses(async () => {
+  await nothingPasses(banned, async () => {
     const memory: unknown = deserialize(serialize(first.memory()));
     first.close();
     const next = await probed();
@@ -89,7 +78,7 @@ it('a table that somebody else has made drops until the one in its place does', 
   first.close();
   clearTables();
   nft(`table inet rfw { chain input { type filter hook input priority 0; ip saddr ${banned} drop; }; }`);
-  await nothingPasses(async () => {
+  await nothingPasses(banned, async () => {
     const backend = made();
     await backend.probe();
     await backend.replace(state(30_000, [drop, elsewhere]));

@@ -5,15 +5,12 @@ import { change, desired, readAll, rule, spec } from '../../src/backends/rule.fi
 import { ruleKey } from '../../src/domain/rule.ts';
 import { ForwardedTraffic } from './forwarded-traffic.fixture.ts';
 import { connection, datagrams } from './loopback.fixture.ts';
-import { clearTables, closeAll, probed } from './nftables.fixture.ts';
+import { begun, clearTables, closeAll, probed } from './nftables.fixture.ts';
 
 let backend: NftablesBackend;
 
 async function begin(options: Partial<NftablesOptions> = {}): Promise<void> {
-  closeAll();
-  clearTables();
-  backend = await probed(options);
-  await backend.replace(desired({}));
+  backend = await begun(options);
 }
 
 beforeEach(() => begin());

@@ -2,18 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { NftablesBackend, NftablesOptions } from '../../src/backends/nftables/nftables.ts';
-import { change, desired, readAll, rule } from '../../src/backends/rule.fixture.ts';
+import { change, readAll, rule } from '../../src/backends/rule.fixture.ts';
 import type { Rule } from '../../src/domain/rule.ts';
 import { datagrams } from './loopback.fixture.ts';
-import { clearTables, closeAll, heldRules, listedTable, probed } from './nftables.fixture.ts';
+import { begun, clearTables, closeAll, heldRules, listedTable } from './nftables.fixture.ts';
 
 let backend: NftablesBackend;
 
 async function begin(options: Partial<NftablesOptions> = {}): Promise<void> {
-  closeAll();
-  clearTables();
-  backend = await probed(options);
-  await backend.replace(desired({}));
+  backend = await begun(options);
 }
 
 beforeEach(() => begin());

@@ -3,13 +3,22 @@ import { listLines, list as parsedList } from '../../src/backends/list.fixture.t
 import { listing } from '../../src/backends/listing.fixture.ts';
 import type { ListStage } from '../../src/backends/lists.conformance.ts';
 import { NftablesBackend, type NftablesOptions } from '../../src/backends/nftables/nftables.ts';
-import { guard } from '../../src/backends/rule.fixture.ts';
+import { desired, guard } from '../../src/backends/rule.fixture.ts';
 import { parsePrefix, type Range, rangeOf } from '../../src/domain/address.ts';
 import { AddressSet } from '../../src/domain/address-set.ts';
 import type { PortGuard } from '../../src/domain/guard.ts';
 import type { EnforcedList } from '../../src/domain/list.ts';
 import { parseWhitelistEntry } from '../../src/domain/whitelist.ts';
 import { nft } from './netlink.fixture.ts';
+
+/** A backend over a packet filter that holds nothing but what rfw puts there at its first start; earlier ones are closed. */
+export async function begun(options: Partial<NftablesOptions> = {}): Promise<NftablesBackend> {
+  closeAll();
+  clearTables();
+  const backend = await probed(options);
+  await backend.replace(desired({}));
+  return backend;
+}
 
 export const plain: NftablesOptions = { counters: true, rejectTcpWithReset: false };
 

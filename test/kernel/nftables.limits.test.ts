@@ -3,7 +3,7 @@ import type { NftablesBackend, NftablesOptions } from '../../src/backends/nftabl
 import { change, desired, guard } from '../../src/backends/rule.fixture.ts';
 import { execute } from './iptables.fixture.ts';
 import { nft, ruleset } from './netlink.fixture.ts';
-import { clearTables, closeAll, heldRules, probed } from './nftables.fixture.ts';
+import { begun, clearTables, closeAll, heldRules } from './nftables.fixture.ts';
 
 // What the kernel refuses by its limits and rfw never comes to: sets have no size, so they are never full (ENFILE), and rfw
 // numbers its sets, so that no name is too long.
@@ -11,10 +11,7 @@ import { clearTables, closeAll, heldRules, probed } from './nftables.fixture.ts'
 let backend: NftablesBackend;
 
 async function begin(options: Partial<NftablesOptions> = {}): Promise<void> {
-  closeAll();
-  clearTables();
-  backend = await probed(options);
-  await backend.replace(desired({}));
+  backend = await begun(options);
 }
 
 beforeEach(() => begin());

@@ -11,15 +11,12 @@ import type { EnforcedList } from '../../src/domain/list.ts';
 import { DatagramStream } from './datagram-stream.fixture.ts';
 import { connection, datagrams } from './loopback.fixture.ts';
 import { nft, ruleset } from './netlink.fixture.ts';
-import { clearTables, closeAll, heldLists, listedTable, probed } from './nftables.fixture.ts';
+import { begun, clearTables, closeAll, heldLists, listedTable, probed } from './nftables.fixture.ts';
 
 let backend: NftablesBackend;
 
 async function begin(options: Partial<NftablesOptions> = {}): Promise<void> {
-  closeAll();
-  clearTables();
-  backend = await probed(options);
-  await backend.replace(desired({}));
+  backend = await begun(options);
 }
 
 beforeEach(() => begin());

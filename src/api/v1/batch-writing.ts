@@ -7,8 +7,7 @@ import { RequestError } from '../errors.ts';
 import { ItemChunk } from './batch-items.ts';
 import { BatchReport, type PlaceKind } from './batch-report.ts';
 import type { BatchSummary } from './batch-schemas.ts';
-import { mutate, requireStill } from './mutation.ts';
-import type { AskedChange } from './rule-changes.ts';
+import { type AskedMutation, mutate, requireStill } from './mutation.ts';
 import type { Services } from './services.ts';
 
 /** Items of NDJSON that are done as a whole at most. */
@@ -18,7 +17,7 @@ const operation = 'rules.batch';
 
 /** A batch whose items are about to be done. */
 export interface Batching {
-  readonly asked: AskedChange;
+  readonly asked: AskedMutation;
   readonly services: Services;
   readonly places: PlaceKind;
   /** What the request asks for, as `Mutation` has it. */

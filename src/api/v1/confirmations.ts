@@ -3,6 +3,7 @@ import { RfwError } from '../../domain/errors.ts';
 import { may } from '../access/principal.ts';
 import { whoAsks } from '../audit.ts';
 import { route } from './route.ts';
+import { timestamp } from './rule-json.ts';
 import { closed, Timestamp } from './schemas.ts';
 
 const ConfirmationId = Type.String({ $id: 'ConfirmationId', pattern: '^[A-Za-z0-9_-]{16}$' });
@@ -36,7 +37,7 @@ export const listConfirmations = route({
 })(async (_asked, { engine }) => {
   const items = engine.confirmations.waiting.map(({ id, by, deadline }) => ({
     id,
-    deadline: new Date(deadline).toISOString(),
+    deadline: timestamp(deadline),
     origin: by,
   }));
   return { status: 200, body: { items } };

@@ -1,11 +1,11 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { expect } from 'vitest';
+import { afterEach, expect } from 'vitest';
 import { hostPrefix, parseAddress } from '../../domain/address.ts';
 import { ruleSpec } from '../../domain/rule.ts';
 import type { AskedCommand } from '../../engine/decide.ts';
 import type { Engine } from '../../engine/engine.ts';
-import type { OpenServer, Question } from '../server.fixture.ts';
+import { type OpenServer, openServer, type Question } from '../server.fixture.ts';
 
 /** An event of a stream, as it came. */
 export interface ReceivedEvent {
@@ -98,4 +98,25 @@ export async function change(engine: Engine, count: number, from = 0): Promise<v
     const commands = Array.from({ length: Math.min(500, from + count - at) }, (_, index) => command('put', at + index));
     await engine.write({ commands, atomic: false });
   }
+}
+
+/** Opens servers and listeners for the tests of a file, and closes them after each test, the last one first. */
+export function eventsStage() {
+  const cleanups: (() => unknown)[] = [];
+  afterEach(async () => {
+    for (const clean of cleanups.splice(0).reverse()) await clean();
+  });
+  return {
+    cleanups,
+    async open(...[more]: Parameters<typeof openServer>): Promise<OpenServer> {
+      const server = await openServer(more);
+      cleanups.push(() => server.close());
+      return server;
+    },
+    async listenTo(...asked: Parameters<typeof listen>): Promise<Listener> {
+      const listener = await listen(...asked);
+      cleanups.push(() => listener.close());
+      return listener;
+    },
+  };
 }

@@ -9,8 +9,7 @@ import type { Answer } from './answer.ts';
 import { conditionOf, etag } from './conditions.ts';
 import { cutJson, listJson, reportJson } from './list-json.ts';
 import { noList } from './lists.ts';
-import { mutate } from './mutation.ts';
-import type { Asked, MutationOptions } from './route.ts';
+import { type AskedMutation, mutate } from './mutation.ts';
 import { secondsOf } from './rule-json.ts';
 import type { Services } from './services.ts';
 
@@ -33,10 +32,7 @@ export const allowEmpty = Type.Optional(
 export const jsonLimit = 8 * 1024 * 1024;
 
 /** A request that changes a list. */
-export type AskedChange = Pick<Asked, 'principal' | 'request'> & {
-  readonly mutation: MutationOptions;
-  readonly params: { readonly name: string };
-};
+export type AskedChange = AskedMutation & { readonly params: { readonly name: string } };
 
 /** What all commands of a request say of who asks, and on what condition. */
 export function asking({ params, principal, request }: AskedChange, { expire }: GivenProperties) {
@@ -66,7 +62,7 @@ interface Change {
   /** A JSON value that tells what is asked for. */
   readonly identity: unknown;
   /** @throws RfwError when what is asked for is nothing that a list may have */
-  readonly refuse: () => void;
+  readonly refuse?: () => void;
 }
 
 /** An outcome that says something about a list. */
@@ -75,32 +71,29 @@ type Told = Exclude<ListOutcome, { status: 'absent' }>;
 /** Makes a change of one list. @param answer to what became of it */
 export function changeList<A extends Answer>(
   asked: AskedChange,
-  { engine, ...services }: Services,
-  { operation, command, identity, refuse }: Change,
+  services: Services,
+  { operation, command, identity, refuse = () => {} }: Change,
   answer: (outcome: Told) => A,
 ): Promise<A> {
-  return mutate<ListOutcome, A>(
-    asked,
-    { engine, ...services },
-    {
-      operation,
-      target: command.name,
-      body: { condition: command.condition, identity },
-      preview: async () => {
-        refuse();
-        return engine.listing.preview(command);
-      },
-      make: async (recording, confirm) => {
-        refuse();
-        return engine.listing.write(command, recording, confirm);
-      },
-      answer: (outcome) => {
-        if (outcome.status === 'absent') throw noList(command.name);
-        return answer(outcome);
-      },
-      effect: effectOf,
+  const { listing } = services.engine;
+  return mutate<ListOutcome, A>(asked, services, {
+    operation,
+    target: command.name,
+    body: { condition: command.condition, identity },
+    preview: async () => {
+      refuse();
+      return listing.preview(command);
     },
-  );
+    make: async (recording, confirm) => {
+      refuse();
+      return listing.write(command, recording, confirm);
+    },
+    answer: (outcome) => {
+      if (outcome.status === 'absent') throw noList(command.name);
+      return answer(outcome);
+    },
+    effect: effectOf,
+  });
 }
 
 /** The answer to a change of a list that was there. */

@@ -81,8 +81,5 @@ export const deleteList = route({
   problems: ['not-found', ...listProblems],
 })(async (asked, services) => {
   const command: ListCommand = { kind: 'remove', ...asking(asked, {}) };
-  const refuse = (): void => {};
-  return changeList(asked, services, { operation: 'lists.delete', command, identity: null, refuse }, (outcome) =>
-    ok(outcome),
-  );
+  return changeList(asked, services, { operation: 'lists.delete', command, identity: null }, (outcome) => ok(outcome));
 });

@@ -12,6 +12,9 @@ import { type Fingerprint, fingerprintOf } from './idempotency.ts';
 import type { Asked, MutationOptions } from './route.ts';
 import type { Services } from './services.ts';
 
+/** A request that changes something. */
+export type AskedMutation = Pick<Asked, 'principal' | 'request'> & { readonly mutation: MutationOptions };
+
 /** A change that a route makes. `R` is what the engine says became of it. */
 export interface Mutation<R, A extends Answer> {
   /** For the audit log: `rules.put`. */
@@ -44,7 +47,7 @@ export const dryRunHeader = 'rfw-dry-run';
  * writes it into the audit log, refused or not.
  */
 export async function mutate<R, A extends Answer>(
-  asked: Pick<Asked, 'principal' | 'request'> & { readonly mutation: MutationOptions },
+  asked: AskedMutation,
   services: Services,
   mutation: Mutation<R, A>,
 ): Promise<A> {

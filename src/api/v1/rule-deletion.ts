@@ -9,9 +9,9 @@ import type { RuleFilter } from '../../engine/rule-filter.ts';
 import { refuseBeyondLimits } from '../access/principal.ts';
 import { RequestError } from '../errors.ts';
 import { problems } from '../problem.ts';
-import { mutate } from './mutation.ts';
+import { type AskedMutation, mutate } from './mutation.ts';
 import { route } from './route.ts';
-import { type AskedChange, changeProblems, who } from './rule-changes.ts';
+import { changeProblems, who } from './rule-changes.ts';
 import { filterOf, filterQuery } from './rule-query.ts';
 import { filterProblems } from './rules.ts';
 import { closed } from './schemas.ts';
@@ -94,7 +94,7 @@ function answer(counts: Counts) {
 }
 
 async function deleteInChunks(
-  asked: AskedChange,
+  asked: AskedMutation,
   engine: Engine,
   filter: RuleFilter,
   recording: (counts: Counts) => Recording,
@@ -113,7 +113,7 @@ async function deleteInChunks(
 }
 
 async function deleteAtOnce(
-  asked: AskedChange,
+  asked: AskedMutation,
   engine: Engine,
   filter: RuleFilter,
   recording: (counts: Counts) => Recording,
@@ -138,7 +138,7 @@ async function deleteAtOnce(
  * @throws RfwError what kernel or disk refuse
  */
 async function eachChunk(
-  asked: AskedChange,
+  asked: AskedMutation,
   engine: Engine,
   filter: RuleFilter,
   counts: Counts,
@@ -170,7 +170,7 @@ async function eachPage(
 }
 
 /** The commands that delete rules, but for those that are beyond the limits of who asks: they are counted. */
-function permitted(asked: AskedChange, rules: readonly Rule[], counts: Counts): AskedCommand[] {
+function permitted(asked: AskedMutation, rules: readonly Rule[], counts: Counts): AskedCommand[] {
   return rules.flatMap((rule): AskedCommand[] => {
     try {
       refuseBeyondLimits(asked.principal, rule, 'unchanged');

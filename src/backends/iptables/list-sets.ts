@@ -1,6 +1,7 @@
 import { type Family, type Prefix, prefixOf, widthOf } from '../../domain/address.ts';
 import { RfwError, reasonOf } from '../../domain/errors.ts';
 import type { EnforcedList } from '../../domain/list.ts';
+import { nextTurn } from '../../domain/turn.ts';
 import { Connection } from '../../netlink/connection.ts';
 import { dump } from '../../netlink/dump.ts';
 import { NetlinkError } from '../../netlink/errno.ts';
@@ -23,8 +24,6 @@ const slack = 5;
 
 /** Errors after which nobody knows whether the kernel took the request: the answer is missing, not negative. */
 const unknownOutcomes: readonly string[] = ['ENOBUFS', 'EPROTO', 'EBADF'];
-
-const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** A set that there should be: the addresses of one family of a list. */
 export interface WantedSet {

@@ -1,11 +1,9 @@
 import { createHash } from 'node:crypto';
-
-/** Milliseconds between two readings. With what a reading and a look take, a change is noticed within a second. */
-const interval = 750;
+import { Poll } from './poll.ts';
 
 /**
- * The interval is at least so many times what a reading took, so that a poll stays cheap however many rules there are. Of
- * 10,000 that is 10 ms, and 40 on a busy machine; with 100,000 it is 235, and noticing a change takes longer than a second.
+ * Of 10,000 rules a reading takes 10 ms, and 40 on a busy machine; with 100,000 it is 235, and noticing a change takes longer
+ * than a second.
  */
 const leisure = 10;
 
@@ -22,44 +20,25 @@ export interface RulesPollOptions {
 }
 
 /** Tells when others change rules that nobody notifies of, those of iptables-legacy, until closed: it reads and compares. */
-export class RulesPoll {
-  readonly #options: RulesPollOptions;
-  #timer: NodeJS.Timeout | undefined;
-  #closed = false;
-  #digest: string | undefined;
-  /** What `changes` was before the last reading. */
-  #changes: number | undefined;
-
-  constructor(options: RulesPollOptions) {
-    this.#options = options;
-    this.#wait(0);
-  }
-
-  close(): void {
-    this.#closed = true;
-    clearTimeout(this.#timer);
-  }
-
-  #wait(milliseconds: number): void {
-    if (!this.#closed) this.#timer = setTimeout(() => void this.#poll(), milliseconds).unref();
-  }
-
-  /**
-   * Whoever looks when told so looks at a later state than the one that was read: what others change after the reading
-   * shows at the next one, what they changed before it shows to them.
-   */
-  async #poll(): Promise<void> {
-    const { read, changes, disturbed } = this.#options;
-    const began = performance.now();
-    const before = changes();
-    const digest = await read().then(digestOf, () => undefined);
-    if (this.#closed) return;
-    const own = before !== this.#changes || before !== changes();
-    const same = digest !== undefined && digest === this.#digest;
-    this.#digest = digest;
-    this.#changes = before;
-    this.#wait(Math.max(interval, leisure * (performance.now() - began)));
-    if (own || !same) disturbed();
+export class RulesPoll extends Poll {
+  constructor({ read, changes, disturbed }: RulesPollOptions) {
+    let digest: string | undefined;
+    /** What `changes` was before the last reading. */
+    let changesThen: number | undefined;
+    /**
+     * Whoever looks when told so looks at a later state than the one that was read: what others change after the reading
+     * shows at the next one, what they changed before it shows to them.
+     */
+    const look = async (): Promise<boolean> => {
+      const before = changes();
+      const found = await read().then(digestOf, () => undefined);
+      const own = before !== changesThen || before !== changes();
+      const same = found !== undefined && found === digest;
+      digest = found;
+      changesThen = before;
+      return own || !same;
+    };
+    super({ first: 0, leisure, look, disturbed });
   }
 }
 

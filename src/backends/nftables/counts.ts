@@ -1,4 +1,5 @@
 import { chains, type RuleSpec } from '../../domain/rule.ts';
+import { nextTurn } from '../../domain/turn.ts';
 import type { Connection } from '../../netlink/connection.ts';
 import { dump } from '../../netlink/dump.ts';
 import { NetlinkError } from '../../netlink/errno.ts';
@@ -26,8 +27,6 @@ const pageLength = 250;
 
 /** Rules that a reading passes between two turns of the event loop. */
 const rulesInOneTurn = 10_000;
-
-const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** The rules chain by chain, some at a time. @param count what the kernel says of some */
 export async function* readPages(
