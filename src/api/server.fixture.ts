@@ -27,6 +27,7 @@ import { type Credentials, parseBasic } from './credentials.ts';
 import { guardLocal, guardOutward, guardSocket } from './guards.ts';
 import { closeServer, makeServer, type TlsFiles } from './server.ts';
 import { Connections } from './v1/connections.ts';
+import { Followers } from './v1/followers.ts';
 import { Answers } from './v1/idempotency.ts';
 import { v1Routes } from './v1/plugin.ts';
 import type { Route } from './v1/route.ts';
@@ -230,6 +231,7 @@ function servicesOf(settings: Settings, engine: Engine, tokens: Tokens): Service
     listLimits: () => settings.listLimits,
     answers: new Answers(),
     connections: new Connections(),
+    followers: new Followers(),
     tokens,
     metrics: async () => '# TYPE rfw_rules gauge\n',
     status: () => ({ ...exampleStatus, rules: engine.size }),

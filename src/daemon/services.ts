@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import type { Tokens } from '../api/access/tokens.ts';
 import type { TlsFiles } from '../api/server.ts';
 import { Connections } from '../api/v1/connections.ts';
+import { Followers } from '../api/v1/followers.ts';
 import { Answers } from '../api/v1/idempotency.ts';
 import type { Status } from '../api/v1/schemas.ts';
 import type { Condition, Services } from '../api/v1/services.ts';
@@ -37,6 +38,7 @@ export class DaemonServices implements Services {
   readonly listLimits: () => ListLimits;
   readonly answers = new Answers();
   readonly connections = new Connections();
+  readonly followers = new Followers();
   readonly tokens: Tokens;
   readonly #options: ServicesOptions;
   readonly #startedAt = Date.now();

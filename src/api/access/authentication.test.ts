@@ -106,9 +106,10 @@ describe.each([
     const refused = `403 ERROR: token:${name} may not ask for`;
     expect(await put('/accept/input/any/203.0.113.1?expire=10m')).toBe(`${refused} the action accept. Allowed: drop`);
     expect(await put(`${rule}?expire=11m`)).toBe(`${refused} 660 seconds. Allowed: at most 600 seconds`);
-    // default.expire is 0 here.
-    expect(await put(rule)).toBe(`${refused} a permanent rule. Allowed: at most 600 seconds`);
+    expect(await put(`${rule}?expire=0`)).toBe(`${refused} a permanent rule. Allowed: at most 600 seconds`);
     expect(await put(`${rule}?expire=10m`)).toMatch(/^200 /);
+    // default.expire is 0 here, which the token may not ask for.
+    expect(await put(rule)).toMatch(/^200 .*"expiresAt":"2/);
     expect((await at().send('DELETE', '/accept/input/any/203.0.113.1', question)).status).toBe(403);
     expect((await at().send('DELETE', rule, question)).status).toBe(200);
   });

@@ -2,7 +2,17 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { RuleSpec } from '../../domain/rule.ts';
 import { parsePath } from '../compat/path.ts';
-import { admin, type Limits, may, nobody, ownOnly, refuseBeyondLimits, requireScope, scopes } from './principal.ts';
+import {
+  admin,
+  type Limits,
+  may,
+  nobody,
+  ownOnly,
+  refuseBeyondLimits,
+  requireScope,
+  scopes,
+  usualTtl,
+} from './principal.ts';
 
 function spec(path: string): RuleSpec {
   const resource = parsePath(path);
@@ -33,6 +43,19 @@ describe('scopes', () => {
     expect(() => requireScope(principal, 'lists:read')).toThrow(
       'token:x may not do this: it needs the scope lists:read',
     );
+  });
+});
+
+describe('usualTtl', () => {
+  it.each([
+    [undefined, 3600, 3600],
+    [undefined, 0, 0],
+    [60, 3600, 60],
+    [60, 30, 30],
+    [60, 0, 60],
+  ])('of a longest of %s seconds and usually %s is %s', (longestTtl, usual, expected) => {
+    const limits = longestTtl === undefined ? {} : { longestTtl };
+    expect(usualTtl({ ...nobody, limits }, usual)).toBe(expected);
   });
 });
 

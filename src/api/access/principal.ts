@@ -127,6 +127,15 @@ function refuseTtl({ name, limits: { longestTtl } }: Principal, what: string, tt
 }
 
 /**
+ * How long a rule lasts of which the principal doesn't say so.
+ * @param usual seconds that the configuration gives it; 0 is for ever, here and in what is returned
+ */
+export function usualTtl({ limits: { longestTtl } }: Principal, usual: number): number {
+  if (longestTtl === undefined) return usual;
+  return usual === 0 ? longestTtl : Math.min(usual, longestTtl);
+}
+
+/**
  * Refuses a whitelist entry that protects more addresses than a principal may block at once: it would take out the rules on all of
  * them.
  * @throws RfwError `beyond-limits`

@@ -4,11 +4,10 @@ import type { RuleState } from '../../backends/backend.ts';
 import { quote } from '../../domain/address.ts';
 import { RfwError } from '../../domain/errors.ts';
 import type { RuleSpec } from '../../domain/rule.ts';
-import { ruleId } from '../../domain/rule-id.ts';
-import type { AskedCommand, Result, RuleOutcome } from '../../engine/decide.ts';
+import type { AskedCommand } from '../../engine/decide.ts';
 import type { Engine } from '../../engine/engine.ts';
-import { ownOnly, type Principal, refuseBeyondLimits, requireScope } from '../access/principal.ts';
-import { recordRefusal, ruleEffect, whoAsks } from '../audit.ts';
+import { ownOnly, type Principal, refuseBeyondLimits, requireScope, usualTtl } from '../access/principal.ts';
+import { submitAudited, whoAsks } from '../audit.ts';
 import { longestUrl, sendError } from '../errors.ts';
 import { parsePath, type Resource } from './path.ts';
 import { parseQuery, type Query } from './query.ts';
@@ -136,25 +135,12 @@ async function modify(
   { engine, defaultExpire }: CompatOptions,
   principal: Principal,
 ): Promise<void> {
-  const expire = query.expire ?? defaultExpire;
+  const expire = query.expire ?? usualTtl(principal, defaultExpire);
   requireScope(principal, 'rules:write');
   const asked = { spec, origin: principal.name, ownOnly: ownOnly(principal) };
   const command: AskedCommand = intent === 'insert' ? { kind: 'put', expire, ...asked } : { kind: 'delete', ...asked };
   const operation = intent === 'insert' ? 'rules.put' : 'rules.delete';
-  const target = { ...whoAsks(reply.request), operation, target: ruleId(spec) };
-  const record = ([result]: readonly Result[]) => {
-    const effect = ruleEffect(result);
-    return { audit: effect === undefined ? [] : [{ ...target, ...effect }] };
-  };
-  let result: Result | undefined;
-  try {
-    refuseBeyondLimits(principal, spec, intent === 'insert' ? expire : 'unchanged');
-    [result] = await engine.write({ commands: [command], atomic: true, record });
-  } catch (error) {
-    await recordRefusal(engine, target, error);
-    throw error;
-  }
-  if (result instanceof RfwError) throw result;
-  // What a caller asks for is never decided as an expiry.
-  await reply.send(renderOutcome(result as RuleOutcome));
+  const allow = (): void => refuseBeyondLimits(principal, spec, intent === 'insert' ? expire : 'unchanged');
+  const outcome = await submitAudited(engine, command, { ...whoAsks(reply.request), operation }, allow);
+  await reply.send(renderOutcome(outcome));
 }

@@ -29,8 +29,8 @@ interface Page {
 const page = async (query = ''): Promise<Page> => JSON.parse((await server.send('GET', `/v1/audit${query}`)).text);
 const told = async (query = ''): Promise<string[]> =>
   (await page(query)).items.map(({ operation, target, result }) => `${operation} ${target} ${result}`);
-const put = (source: string, question: Partial<Question> = {}, query = '') => {
-  const { headers, body } = json(JSON.stringify({ action: 'drop', chain: 'input', source }));
+const put = (source: string, question: Partial<Question> = {}, query = '', more = {}) => {
+  const { headers, body } = json(JSON.stringify({ action: 'drop', chain: 'input', source, ...more }));
   return ask(server, 'POST', `/v1/rules${query}`, {
     ...question,
     headers: { ...headers, ...question.headers },
@@ -97,8 +97,8 @@ describe('an entry', () => {
     const headers = { authorization: `Bearer ${token}` };
     await put('127.0.0.1');
     await server.send('PUT', '/drop/input/any/127.0.0.1');
-    await put('203.0.113.7', { headers });
-    await server.send('PUT', '/drop/input/any/203.0.113.7', { headers });
+    await put('203.0.113.7', { headers }, '', { ttl: 61 });
+    await server.send('PUT', '/drop/input/any/203.0.113.7?expire=61', { headers });
     await put('203.0.113.7');
     await server.send('DELETE', '/drop/input/any/203.0.113.7', { headers });
     const { apply } = server.backend;

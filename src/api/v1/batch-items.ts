@@ -2,7 +2,7 @@ import { type Static, Type } from 'typebox';
 import type { Prefix } from '../../domain/address.ts';
 import { asRfwError, RfwError } from '../../domain/errors.ts';
 import type { AskedCommand, PutCommand } from '../../engine/decide.ts';
-import { ownOnly, type Principal, refuseBeyondLimits } from '../access/principal.ts';
+import { ownOnly, type Principal, refuseBeyondLimits, usualTtl } from '../access/principal.ts';
 import { RequestError } from '../errors.ts';
 import { sentence } from './parameters.ts';
 import { lifetimeOf, secondsOf, specOfInput } from './rule-json.ts';
@@ -74,14 +74,14 @@ export class ItemChunk {
 /** Makes commands of the items of one request. */
 export class ItemReader {
   readonly #principal: Principal;
-  readonly #defaultExpire: number;
+  readonly #usualTtl: number;
   readonly #origin: string;
   readonly #ownOnly: boolean;
 
   /** @param defaultExpire seconds that a rule lasts which doesn't say how long */
   constructor(principal: Principal, defaultExpire: number) {
     this.#principal = principal;
-    this.#defaultExpire = defaultExpire;
+    this.#usualTtl = usualTtl(principal, defaultExpire);
     this.#origin = principal.name;
     this.#ownOnly = ownOnly(principal);
   }
@@ -101,7 +101,7 @@ export class ItemReader {
       return this.#allowed({ kind: 'delete', ...asked });
     }
     const { comment } = item;
-    const expire = lifetimeOf(item) ?? this.#defaultExpire;
+    const expire = lifetimeOf(item) ?? this.#usualTtl;
     return this.#allowed({ kind: 'put', ...asked, expire, ...(comment !== undefined && { comment }) });
   }
 

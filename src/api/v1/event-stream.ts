@@ -14,6 +14,8 @@ export interface EventStreamOptions {
   readonly stillMay: () => boolean;
   /** Of the client: cut off when it doesn't take the end of the stream. */
   readonly socket: Pick<Socket, 'destroy'>;
+  /** Told when it is over, whoever ended it. */
+  readonly ended: () => void;
   readonly times?: EventTimes;
 }
 
@@ -59,6 +61,7 @@ export class EventStream extends Readable {
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     this.#deafen();
     this.#wake();
+    this.#options.ended();
     done(error);
   }
 

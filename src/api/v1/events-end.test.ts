@@ -1,25 +1,28 @@
 import { Agent, get, type IncomingMessage } from 'node:http';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { admin } from '../access/principal.ts';
-import { type OpenServer, openServer } from '../server.fixture.ts';
-import { change, type Listener, listen } from './events.fixture.ts';
+import { openServer } from '../server.fixture.ts';
+import { change, eventsStage, listen } from './events.fixture.ts';
 
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const clean of cleanups.splice(0).reverse()) await clean();
+const { cleanups, open, listenTo } = eventsStage();
+
+describe('a principal', () => {
+  it('has at most 200 streams, however many clients that are gone it had, and whatever they asked', async () => {
+    const server = await open();
+    for (let asked = 0; asked < 5; asked++) {
+      expect((await server.send('HEAD', '/v1/events')).status).toBe(200);
+      const gone = await listen(server);
+      gone.close();
+      await gone.ended;
+    }
+    const listeners = await Promise.all(Array.from({ length: 200 }, () => listenTo(server)));
+    expect(new Set(listeners.map(({ status }) => status))).toEqual(new Set([200]));
+    expect((await server.send('GET', '/v1/events')).status).toBe(429);
+    listeners[0]?.close();
+    await listeners[0]?.ended;
+    await expect.poll(async () => (await server.send('HEAD', '/v1/events')).status).toBe(200);
+  });
 });
-
-async function open(...[more]: Parameters<typeof openServer>): Promise<OpenServer> {
-  const server = await openServer(more);
-  cleanups.push(() => server.close());
-  return server;
-}
-
-async function listenTo(...asked: Parameters<typeof listen>): Promise<Listener> {
-  const listener = await listen(...asked);
-  cleanups.push(() => listener.close());
-  return listener;
-}
 
 describe('a stream of events ends', () => {
   it('when the server closes, of a hundred clients within two seconds, also of one that reads nothing', async () => {

@@ -1,29 +1,14 @@
 import { rmSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { temporaryFolder } from '../../engine/store/sqlite.fixture.ts';
 import { SqliteStore } from '../../engine/store/sqlite.ts';
-import { type OpenServer, openServer } from '../server.fixture.ts';
+import type { OpenServer } from '../server.fixture.ts';
 import { ask, errorsOf, json } from './client.fixture.ts';
 import { EventStream } from './event-stream.ts';
-import { change, command, type Listener, listen } from './events.fixture.ts';
+import { change, command, eventsStage, listen } from './events.fixture.ts';
 
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const clean of cleanups.splice(0).reverse()) await clean();
-});
-
-async function open(...[more]: Parameters<typeof openServer>): Promise<OpenServer> {
-  const server = await openServer(more);
-  cleanups.push(() => server.close());
-  return server;
-}
-
-async function listenTo(...asked: Parameters<typeof listen>): Promise<Listener> {
-  const listener = await listen(...asked);
-  cleanups.push(() => listener.close());
-  return listener;
-}
+const { cleanups, open, listenTo } = eventsStage();
 
 const put = (server: OpenServer, source: string, more: object = {}): Promise<string> =>
   ask(server, 'POST', '/v1/rules', json(JSON.stringify({ action: 'drop', chain: 'input', source, ...more })));
@@ -175,7 +160,15 @@ describe('who listens to events', () => {
     const times = { heartbeat: 60, look: 20, farewell: 20 };
     const socket = { destroy: vi.fn() };
     const end = new AbortController();
-    const stream = new EventStream({ engine, after: 0, end: end.signal, stillMay: () => true, socket, times } as never);
+    const stream = new EventStream({
+      engine,
+      after: 0,
+      end: end.signal,
+      stillMay: () => true,
+      socket,
+      ended: () => {},
+      times,
+    } as never);
     const texts: string[] = [];
     stream.on('data', (chunk) => void texts.push(String(chunk)));
     await expect.poll(() => texts.slice(0, 3)).toEqual([': rfw\n\n', ': still here\n\n', ': still here\n\n']);

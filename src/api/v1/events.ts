@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { Type } from 'typebox';
 import { chunksOf } from '../../domain/chunks.ts';
 import { RfwError } from '../../domain/errors.ts';
+import { nextTurn } from '../../domain/turn.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { may } from '../access/principal.ts';
 import { RequestError } from '../errors.ts';
@@ -91,7 +92,7 @@ export const streamEvents = route({
       example: `id: 4711\nevent: rule-created\ndata: ${JSON.stringify(example)}\n\n`,
     },
   },
-})(async ({ query, request }, { engine }) => {
+})(async ({ query, request, principal }, { engine, followers }) => {
   const header = lastEventId(request.headers['last-event-id']);
   const after = header ?? query.since ?? engine.lastChange;
   refuseFuture(engine, after, header === undefined ? 'since' : 'last-event-id');
@@ -101,6 +102,7 @@ export const streamEvents = route({
     end: request.server.ending,
     stillMay: () => may(request.principalNow(), 'rules:read'),
     socket: request.raw.socket,
+    ended: followers.add(principal.name),
   });
   return {
     status: 200,
@@ -167,7 +169,7 @@ async function* snapshotLines(engine: Engine): AsyncGenerator<string> {
   for (const page of chunksOf(engine.reader.all(), pageLength)) {
     rules += page.length;
     yield page.map((rule) => `${JSON.stringify(ruleJson(rule))}\n`).join('');
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
   }
   const lists = engine.listing.all;
   yield lists.map((list) => `${JSON.stringify({ list: listJson(list) })}\n`).join('');

@@ -4,11 +4,10 @@ import type { RuleSpec } from '../../domain/rule.ts';
 import { parseRuleId, ruleId } from '../../domain/rule-id.ts';
 import type { AskedCommand, Result, RuleOutcome } from '../../engine/decide.ts';
 import type { Group } from '../../engine/pending.ts';
-import { ownOnly, refuseBeyondLimits } from '../access/principal.ts';
+import { ownOnly, refuseBeyondLimits, usualTtl } from '../access/principal.ts';
 import { ruleEffect } from '../audit.ts';
 import type { Answer } from './answer.ts';
-import { mutate } from './mutation.ts';
-import type { Asked, MutationOptions } from './route.ts';
+import { type AskedMutation, mutate } from './mutation.ts';
 import { route } from './route.ts';
 import { lifetimeOf, ruleJson, secondsOf, specOfInput } from './rule-json.ts';
 import { exampleRule, noRule } from './rules.ts';
@@ -61,7 +60,7 @@ export const putRule = route({
 })(async (asked, services) => {
   const { body, principal } = asked;
   const spec = specOfInput(body);
-  const expire = lifetimeOf(body) ?? services.defaultExpire();
+  const expire = lifetimeOf(body) ?? usualTtl(principal, services.defaultExpire());
   const command: AskedCommand = {
     kind: 'put',
     ...who(asked, spec),
@@ -143,11 +142,8 @@ export const deleteRule = route({
   return change(asked, services, { operation: 'rules.delete', command, body: null, allow }, ok);
 });
 
-/** A request that changes rules. */
-export type AskedChange = Pick<Asked, 'principal' | 'request'> & { readonly mutation: MutationOptions };
-
 /** What all commands of a request say of who asks. */
-export function who({ principal }: AskedChange, spec: RuleSpec) {
+export function who({ principal }: AskedMutation, spec: RuleSpec) {
   return { spec, origin: principal.name, ownOnly: ownOnly(principal) };
 }
 
@@ -166,7 +162,7 @@ type Standing = Exclude<RuleOutcome, { status: 'absent' }>;
 
 /** Makes a change of one rule. @param answer to what became of it */
 function change<A extends Answer>(
-  asked: AskedChange,
+  asked: AskedMutation,
   services: Services,
   { operation, command, body, allow }: Change,
   answer: (outcome: Standing) => A,

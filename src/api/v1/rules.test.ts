@@ -139,7 +139,6 @@ describe('a principal that is no administrator', () => {
     expect(await ask1({ action: 'accept' })).toBe('403 beyond-limits');
     expect(await ask1({ source: '203.0.0.0/16' })).toBe('403 beyond-limits');
     expect(await ask1({ ttl: 'permanent' })).toBe('403 beyond-limits');
-    expect(await ask1({ ttl: undefined })).toBe('403 beyond-limits');
     expect(await ask1({ ttl: undefined, expiresAt: new Date(Date.now() + 700_000).toISOString() })).toBe(
       '403 beyond-limits',
     );
@@ -151,6 +150,12 @@ describe('a principal that is no administrator', () => {
       limited,
     );
     expect(made.status).toBe(201);
+    const unsaid = { action: 'drop', chain: 'input', source: '203.0.113.9' };
+    const { status, body } = await client.ask('POST', '/v1/rules', unsaid, limited);
+    expect(status).toBe(200);
+    const left = Date.parse(body.rule.expiresAt) - Date.now();
+    expect(left).toBeGreaterThan(590_000);
+    expect(left).toBeLessThanOrEqual(600_000);
     expect(await client.refusal('PATCH', `/v1/rules/${blockId('203.0.113.9')}`, { ttl: '1h' }, limited)).toBe(
       '403 beyond-limits',
     );

@@ -2,6 +2,7 @@ import type { ListLimits } from '../../domain/list-entries.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { Tokens } from '../access/tokens.ts';
 import type { Connections } from './connections.ts';
+import type { Followers } from './followers.ts';
 import type { Answers } from './idempotency.ts';
 import type { Status } from './schemas.ts';
 
@@ -27,6 +28,7 @@ export interface Services {
   /** Answers to requests that may be sent again. */
   readonly answers: Answers;
   readonly connections: Connections;
+  readonly followers: Followers;
   readonly tokens: Tokens;
   /** The metrics in the text format of Prometheus. */
   metrics(): Promise<string>;
