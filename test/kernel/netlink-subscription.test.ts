@@ -3,6 +3,7 @@ import { pbkdf2 } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { Compiled } from '../../src/compiled.fixture.ts';
 import { Connection } from '../../src/netlink/connection.ts';
 import type { Reply } from '../../src/netlink/message.ts';
 import * as nftables from '../../src/netlink/nftables/commands.ts';
@@ -10,7 +11,6 @@ import { KeyType, notificationGroup, Type } from '../../src/netlink/nftables/con
 import { ElementList } from '../../src/netlink/nftables/elements.ts';
 import { chain } from '../../src/netlink/nftables/objects.ts';
 import { Subscription } from '../../src/netlink/subscription.ts';
-import { Compiled } from './compiled.fixture.ts';
 import { nft, nftMeanwhile, until } from './netlink.fixture.ts';
 
 const t = { family: 'inet', name: 't' } as const;
@@ -171,7 +171,7 @@ describe('a process with a subscription', () => {
   let compiled: Compiled;
 
   beforeAll(async () => {
-    compiled = await Compiled.make('connection', 'nftables/commands', 'subscription');
+    compiled = await Compiled.make('netlink/connection', 'netlink/nftables/commands', 'netlink/subscription');
   });
 
   afterAll(() => compiled.remove());
@@ -179,9 +179,9 @@ describe('a process with a subscription', () => {
   /** How a process ends that runs the script with a subscription open: its exit code, or the signal that killed it. */
   function endOf(script: string): Promise<number | string | null> {
     const preamble = `
-      import { Connection } from '${compiled.file('connection')}';
-      import { addTable } from '${compiled.file('nftables/commands')}';
-      import { Subscription } from '${compiled.file('subscription')}';
+      import { Connection } from '${compiled.file('netlink/connection')}';
+      import { addTable } from '${compiled.file('netlink/nftables/commands')}';
+      import { Subscription } from '${compiled.file('netlink/subscription')}';
       const nothing = () => undefined;
       new Subscription(7, { changed: nothing, lost: nothing, failed: nothing });`;
     return new Promise((resolve) => {

@@ -2,11 +2,11 @@ import { execFile } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { Compiled } from '../../src/compiled.fixture.ts';
 import { Connection } from '../../src/netlink/connection.ts';
 import * as nftables from '../../src/netlink/nftables/commands.ts';
 import { ElementList } from '../../src/netlink/nftables/elements.ts';
 import { TableWatch } from '../../src/netlink/nftables/table-watch.ts';
-import { Compiled } from './compiled.fixture.ts';
 import { elements, ipv4, nft, nftMeanwhile, t, until } from './netlink.fixture.ts';
 
 const run = promisify(execFile);
@@ -91,10 +91,10 @@ describe('a watch of a table', () => {
 
 it('a watch that can not be opened tells twice a second that somebody has to look', async () => {
   open(true);
-  const compiled = await Compiled.make('nftables/table-watch');
+  const compiled = await Compiled.make('netlink/nftables/table-watch');
   onTestFinished(() => compiled.remove());
   const script = `
-    const { TableWatch } = await import(${JSON.stringify(compiled.file('nftables/table-watch'))});
+    const { TableWatch } = await import(${JSON.stringify(compiled.file('netlink/nftables/table-watch'))});
     let calls = 0;
     new TableWatch({ tables: [], isOwn: () => false, removalsOnly: true, disturbed: () => calls++ });
     setTimeout(() => console.log(calls), 1250);`;

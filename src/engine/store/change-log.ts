@@ -8,12 +8,11 @@ import {
   ruleChangeKinds,
 } from '../changes.ts';
 import { readRule, ruleColumns } from './rows.ts';
-import type { RuleRun, RunSide } from './rule-runs.ts';
+import { longestRun, type RuleRun, type RunSide } from './rule-runs.ts';
 
-/** The most changes in a row, which is read as a whole. */
-const mostInRow = 5000;
-
-/** One row for all changes of a transaction: a row each would double the time of a bulk load. `body` is a JSON array. */
+/**
+ * One row for the changes of a transaction, or a few: a row each would double the time of a bulk load. `body` is a JSON array.
+ */
 export const changeLogSchema = `CREATE TABLE changes (
      first INTEGER PRIMARY KEY,
      count INTEGER NOT NULL,
@@ -65,11 +64,12 @@ export class ChangeLog {
   append(changes: readonly NumberedChange[], runs: readonly RuleRun[] = []): void {
     const first = changes[0];
     if (first === undefined) return;
-    for (let from = 0; from < changes.length; from += mostInRow) {
-      const some = changes.slice(from, from + mostInRow);
-      this.#insert.run(first.number + from, some.length, first.at, `[${writtenAll(some, runs).join(',')}]`);
+    let number = first.number;
+    for (const { texts, count } of rowsOf(writtenAll(changes, runs))) {
+      this.#insert.run(number, count, first.at, `[${texts.join(',')}]`);
+      number += count;
     }
-    const last = first.number + changes.length - 1;
+    const last = number - 1;
     if (last - this.#oldest < this.#keep + this.#loose) return;
     this.#compact.run(last - this.#keep + 1);
     this.#oldest = last - this.#keep + 1;
@@ -99,25 +99,43 @@ export class ChangeLog {
   }
 }
 
+/** Changes as JSON: as many as `count`. */
+interface Written {
+  readonly text: string;
+  readonly count: number;
+}
+
 /**
  * The changes as JSON texts. The creation of a run of rules is one: in a bulk load a text each would be twice the bytes of the
  * rules themselves.
  */
-function writtenAll(changes: readonly NumberedChange[], runs: readonly RuleRun[]): string[] {
+function* writtenAll(changes: readonly NumberedChange[], runs: readonly RuleRun[]): Generator<Written> {
   const runsByFirst = new Map(runs.filter(({ pays }) => pays).map((run) => [run.first, run]));
-  const texts: string[] = [];
   for (let at = 0; at < changes.length; ) {
     const { change } = changes[at] as NumberedChange;
     const run = isRuleChange(change) ? runsByFirst.get(change.rule) : undefined;
     if (run !== undefined && isCreation(run, changes, at)) {
-      texts.push(writtenRun(run));
+      yield { text: writtenRun(run), count: run.rules.length };
       at += run.rules.length;
     } else {
-      texts.push(JSON.stringify(written(change)));
+      yield { text: JSON.stringify(written(change)), count: 1 };
       at++;
     }
   }
-  return texts;
+}
+
+/** What is written in one row each: no more than a run may be, since a row is read as a whole. */
+function* rowsOf(all: Iterable<Written>): Generator<{ texts: string[]; count: number }> {
+  let row = { texts: [] as string[], count: 0 };
+  for (const { text, count } of all) {
+    if (row.count > 0 && row.count + count > longestRun) {
+      yield row;
+      row = { texts: [], count: 0 };
+    }
+    row.texts.push(text);
+    row.count += count;
+  }
+  if (row.count > 0) yield row;
 }
 
 /** Whether the changes from there on are that the rules of the run were created, by those whom the rules name. */

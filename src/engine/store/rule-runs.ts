@@ -5,6 +5,9 @@ import { groups } from './groups.ts';
 /** Fewer rules are as fast written one by one. */
 const fewestRules = 8;
 
+/** More are several runs: what is written of one in the record of changes is read as a whole. */
+export const longestRun = 5000;
+
 /** The address that tells the rules of a run apart; of two it is the source. */
 export type RunSide = 'source' | 'destination';
 
@@ -38,9 +41,8 @@ export class RuleRun {
 
 /** The rules in runs, in their order. */
 export function runsOf(rules: readonly Rule[]): RuleRun[] {
-  return groups(rules, (before, rule) => rule.seq === before.seq + 1 && areAlike(before, rule)).map(
-    (run) => new RuleRun(run),
-  );
+  const belong = (before: Rule, rule: Rule): boolean => rule.seq === before.seq + 1 && areAlike(before, rule);
+  return groups(rules, belong, longestRun).map((run) => new RuleRun(run));
 }
 
 /** Whether the rules differ in nothing but one address and their place in the order. */

@@ -5,7 +5,7 @@ import { DatabaseSync } from '@photostructure/sqlite';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { loaded, rule, spec } from '../rules.fixture.ts';
 import { recordsConformance } from './records.conformance.ts';
-import { Compiled, outputOf, temporaryFolder } from './sqlite.fixture.ts';
+import { CompiledStore, outputOf, temporaryFolder } from './sqlite.fixture.ts';
 import { SqliteStore } from './sqlite.ts';
 import { storeConformance } from './store.conformance.ts';
 
@@ -221,10 +221,10 @@ describe('an append', () => {
 });
 
 describe('a process of its own', () => {
-  let compiled: Compiled;
+  let compiled: CompiledStore;
 
   beforeAll(async () => {
-    compiled = await Compiled.make();
+    compiled = await CompiledStore.make();
   }, 60_000);
   afterAll(() => compiled.dispose());
 
