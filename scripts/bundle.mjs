@@ -8,7 +8,7 @@ import { rolldown } from 'rolldown';
 const [folder] = process.argv.slice(2);
 const bundle = await rolldown({
   // Programs find files beside the package by their own place, so they stay two folders deep.
-  input: { 'daemon/main': 'src/daemon/main.ts', 'certs/rfwgen': 'src/certs/rfwgen.ts' },
+  input: { 'daemon/main': 'src/daemon/main.ts', 'certs/rfwgen': 'src/certs/rfwgen.ts', 'cli/main': 'src/cli/main.ts' },
   external: /^(?!\.|\/|typebox)/,
   platform: 'node',
   tsconfig: 'tsconfig.json',

@@ -103,7 +103,9 @@ function readSources(): { readonly source: Source; readonly lines: number }[] {
     .map((entry) => {
       const path = relative(root, join(entry.parentPath, entry.name));
       const text = readFileSync(join(root, path), 'utf8');
-      return { source: { path, imports: importsOf(path, text) }, lines: text.split('\n').length - 1 };
+      // Nobody reads what a script has made.
+      const lines = text.startsWith('// Made by') ? 0 : text.split('\n').length - 1;
+      return { source: { path, imports: importsOf(path, text) }, lines };
     });
 }
 
@@ -155,7 +157,7 @@ describe('the check itself', () => {
     ['src/api/v1/status.ts', 'src/metrics/metrics.ts'],
     ['src/api/server.ts', 'src/api/server.fixture.ts'],
     ['src/certs/key.ts', 'src/api/credentials.ts'],
-    ['src/certs/rfwgen.ts', 'src/daemon/version.ts'],
+    ['src/certs/rfwgen.ts', 'src/daemon/settings.ts'],
     ['src/daemon/main.ts', 'src/daemon/folder.fixture.ts'],
   ])('finds that %s imports %s', (path, name) => {
     expect(offence(path, name)).toEqual([`${path} must not import ${name}`]);

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { reasonOf } from '../domain/errors.ts';
+import { version } from '../domain/version.ts';
 import { authorityDays } from './authority.ts';
 import { generate, type Request } from './generation.ts';
 import { parseSubjectNames } from './subject.ts';
@@ -82,7 +82,7 @@ function commandFor(terminal: Terminal): Command {
       defaultDays,
     )
     .option('--force', 'overwrite the key and certificate of the server without asking')
-    .version(version(), '--version', 'print the version')
+    .version(version, '--version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .showHelpAfterError('(rfwgen -h explains the arguments)')
     .configureOutput({
@@ -99,13 +99,6 @@ function readDays(text: string): number {
     throw new InvalidArgumentError(`It must be a number from 1 to ${authorityDays}.`);
   }
   return days;
-}
-
-/** From the sources and from the build alike, the package is two directories up. */
-function version(): string {
-  const description: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
-  const given = typeof description === 'object' && description !== null && 'version' in description;
-  return given ? String(description.version) : 'unknown';
 }
 
 function processTerminal(): Terminal {

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { version } from '../domain/version.ts';
 import { checkReport } from './check.ts';
 import { makeFolder } from './folder.fixture.ts';
 import { loadSettings } from './settings.ts';
-import { version } from './version.ts';
 
 const outward = [
   'outward.server',

@@ -1,9 +1,9 @@
 import { formatNetwork } from '../domain/address.ts';
+import { version } from '../domain/version.ts';
 import type { CertificateConfig, Config } from './config.ts';
 import { formatUrl } from './places.ts';
 import { protectionOf, type Settings } from './settings.ts';
 import { stateFolder } from './state.ts';
-import { version } from './version.ts';
 
 /** What a start with these settings would do. Nothing is touched to find out. */
 export function checkReport(settings: Settings): string {

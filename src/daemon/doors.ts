@@ -17,11 +17,11 @@ import { v1Routes } from '../api/v1/plugin.ts';
 import { routes } from '../api/v1/routes.ts';
 import type { Services } from '../api/v1/services.ts';
 import { RfwError, reasonOf } from '../domain/errors.ts';
+import { version } from '../domain/version.ts';
 import type { Whitelist } from '../domain/whitelist.ts';
 import { isInTheWay, keyOf, type Place, placesOf, schemeOf, urlOf } from './places.ts';
 import type { Settings } from './settings.ts';
 import { listenAt, type OpenSocket } from './unix-socket.ts';
-import { version } from './version.ts';
 
 export interface DoorsOptions {
   /** The settings in force. */

@@ -5,12 +5,12 @@ import { connect } from 'node:net';
 import { DatabaseSync } from '@photostructure/sqlite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OpenServer, openServer, sendRaw } from '../api/server.fixture.ts';
+import { version } from '../domain/version.ts';
 import { auditEntry } from '../engine/audit.fixture.ts';
 import { AuditTable, auditSchema } from '../engine/store/audit-table.ts';
 import { get, memoryLines, put } from './daemon.fixture.ts';
 import { type Folder, freePort, makeFolder } from './folder.fixture.ts';
 import { type Ended, type Program, program, run, start, untilOut } from './program.fixture.ts';
-import { version } from './version.ts';
 
 const rfw = program('bin/rfw');
 

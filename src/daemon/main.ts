@@ -1,6 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { Logger } from 'pino';
 import { RfwError, reasonOf } from '../domain/errors.ts';
+import { version } from '../domain/version.ts';
 import { type Mark, parseMark } from '../engine/audit.ts';
 import { auditReport } from './audit-report.ts';
 import { checkReport } from './check.ts';
@@ -12,7 +13,6 @@ import { type Log, type LogLevel, logLevels, openLog } from './log.ts';
 import { requireNetAdmin } from './privileges.ts';
 import { startReport } from './report.ts';
 import { loadSettings, type Settings } from './settings.ts';
-import { version } from './version.ts';
 
 interface Flags {
   readonly f: string;

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { parsePath } from '../api/compat/path.ts';
+import { version } from '../domain/version.ts';
 import { makeFolder } from './folder.fixture.ts';
 import { startReport } from './report.ts';
 import { loadSettings, type Settings } from './settings.ts';
-import { version } from './version.ts';
 
 const urls = ['http://127.0.0.1:7390', 'http://[::1]:7390', 'https://0.0.0.0:7393'];
 

@@ -1,7 +1,7 @@
+import { version } from '../domain/version.ts';
 import type { DaemonReport } from './daemon.ts';
 import type { Settings } from './settings.ts';
 import { stateFolder } from './state.ts';
-import { version } from './version.ts';
 
 /** An address of TEST-NET-3 (RFC 5737), which nobody has. */
 const example = '203.0.113.7';

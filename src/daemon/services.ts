@@ -8,11 +8,11 @@ import type { Status } from '../api/v1/schemas.ts';
 import type { Condition, Services } from '../api/v1/services.ts';
 import { RfwError, reasonOf } from '../domain/errors.ts';
 import type { ListLimits } from '../domain/list-entries.ts';
+import { version } from '../domain/version.ts';
 import type { Whitelist } from '../domain/whitelist.ts';
 import type { Engine } from '../engine/engine.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import type { ChosenBackend } from './backend.ts';
-import { version } from './version.ts';
 
 interface ServicesOptions {
   /** Settles when the start is over. */

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
+import { version } from '../domain/version.ts';
 import { SqliteStore } from '../engine/store/sqlite.ts';
 import type { Store } from '../engine/store/store.ts';
 import type { Config } from './config.ts';
-import { version } from './version.ts';
 
 /** Where the rules are kept. Those that were only tried out in memory are kept apart, and so never get into a kernel. */
 export function stateFolder(config: Config): string {

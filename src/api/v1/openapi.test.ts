@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { version } from '../../daemon/version.ts';
+import { version } from '../../domain/version.ts';
 import { scopes } from '../access/principal.ts';
 import { acceptedTypes } from './body.ts';
 import { openApiDocument } from './openapi.ts';

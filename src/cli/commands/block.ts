@@ -1,0 +1,110 @@
+import type { Command } from 'commander';
+import type { Api } from '../api.ts';
+import type { Action, Chain, RuleChange, RuleInput } from '../api-types.ts';
+import { change } from '../changes.ts';
+import { type ExitCode, exitCodes, usageFailure } from '../failure.ts';
+import { formatRest } from '../output/time.ts';
+import { durationOf, type Run } from '../program.ts';
+import { namedOrRead, prefixOf, shortOf } from '../reading.ts';
+import type { Outcome, Session } from '../session.ts';
+import { countsOf, exitOfSummary } from '../summary.ts';
+import type { Target } from '../target/endpoint.ts';
+import { type MatchOptions, optionsOfMatch } from './match.ts';
+
+interface PutOptions extends MatchOptions {
+  readonly for?: string;
+  readonly reason?: string;
+}
+
+/** What is said of what has been done. */
+const done: Readonly<Record<Action, string>> = { drop: 'Blocked', reject: 'Rejected', accept: 'Allowed' };
+
+/** How long, as the API takes it: a duration, or for ever. */
+function lifetimeOf(text: string): string {
+  return text === 'permanent' || text === 'ever' ? 'permanent' : durationOf(text);
+}
+
+/** `block`, `reject` and `allow`: rules on addresses. */
+export function addPutCommands(program: Command, run: Run): void {
+  const add = (name: string, action: Action, description: string): void => {
+    const command = program
+      .command(`${name} <address...>`)
+      .description(`${description}; - reads addresses from standard input`)
+      .option('--for <time>', 'how long: 90s, 10m, 12h, 7d, or permanent; otherwise what rfw.conf says', lifetimeOf)
+      .option('--reason <text>', 'why, for whoever looks later');
+    optionsOfMatch(command, 'input').action(
+      run((session, addresses: string[], options: PutOptions) => put(session, action, addresses, options)),
+    );
+  };
+  add('block', 'drop', 'drop packets of addresses or networks, silently');
+  add('reject', 'reject', 'refuse packets of addresses or networks, and tell the sender so');
+  add('allow', 'accept', 'let packets of addresses or networks through, whatever else is blocked');
+}
+
+async function put(session: Session, action: Action, names: readonly string[], options: PutOptions): Promise<ExitCode> {
+  const inputs = (await namedOrRead(names, 'addresses')).map((name) => inputOf(action, prefixOf(name), options));
+  const [first, another] = inputs;
+  if (first === undefined) throw usageFailure('Name an address');
+  return session.each((api, target) =>
+    another === undefined ? putOne(session, api, target, first) : putMany(session, api, target, inputs),
+  );
+}
+
+/** A rule on an address: the one of the other side, as seen from this host. */
+function inputOf(action: Action, address: string, options: PutOptions): RuleInput {
+  const { chain = 'input', to, in: into, out, for: ttl, reason } = options;
+  if (to !== undefined && chain !== 'forward')
+    throw usageFailure('--to is for --chain forward: both ends are others there');
+  return {
+    action,
+    chain,
+    ...(chain === 'output' ? { destination: address } : { source: address }),
+    ...(to !== undefined && { destination: prefixOf(to) }),
+    ...(into !== undefined && { in: into }),
+    ...(out !== undefined && { out }),
+    ...(ttl !== undefined && { ttl }),
+    ...(reason !== undefined && { comment: reason }),
+  };
+}
+
+async function putOne(session: Session, api: Api, target: Target, body: RuleInput): Promise<Outcome> {
+  const { value, confirmation } = await change(session, api, target, 'putRule', { body });
+  return {
+    exit: exitCodes.done,
+    value: { ...value, ...(confirmation !== undefined && { confirmation }) },
+    text: session.output.quiet ? '' : `${sentenceOf(session, value)}\n`,
+  };
+}
+
+function sentenceOf(session: Session, { status, rule }: RuleChange): string {
+  const { style } = session.output;
+  const address = rule.chain === 'output' ? rule.destination : rule.source;
+  const time = rule.expiresAt === null ? 'for good' : `for ${formatRest(rule.expiresAt, Date.now())}`;
+  const verb = session.dryRun ? `Would be ${done[rule.action].toLowerCase()}` : done[rule.action];
+  const already = { created: '', updated: ', as it was, but for its time or reason', exists: ', as it was' }[
+    status as 'created' | 'updated' | 'exists'
+  ];
+  const name = style.bold(shortOf(address));
+  return `${verb} ${name} on ${placeOf(rule)} ${time}${already}`;
+}
+
+function placeOf(rule: { chain: Chain; in: string; out: string; destination: string }): string {
+  const interfaces = [rule.in === 'any' ? '' : ` in ${rule.in}`, rule.out === 'any' ? '' : ` out ${rule.out}`].join('');
+  const to = rule.chain === 'forward' && rule.destination !== 'any' ? ` to ${rule.destination}` : '';
+  return `${rule.chain}${interfaces}${to}`;
+}
+
+async function putMany(session: Session, api: Api, target: Target, inputs: readonly RuleInput[]): Promise<Outcome> {
+  const content = `${inputs.map((input) => JSON.stringify(input)).join('\n')}\n`;
+  const raw = { type: 'application/x-ndjson', content };
+  const { value, confirmation } = await change(session, api, target, 'batchRules', { raw });
+  for (const { line, message } of value.errors) {
+    const input = inputs[(line ?? 0) - 1];
+    session.output.error(`${shortOf(input?.source ?? input?.destination ?? `line ${line}`)}: ${message}`);
+  }
+  return {
+    exit: exitOfSummary(value),
+    value: { ...value, ...(confirmation !== undefined && { confirmation }) },
+    text: session.output.quiet ? '' : `${countsOf(session.dryRun, value)}\n`,
+  };
+}
