@@ -1,5 +1,5 @@
 import type { OpenServer } from '../api/server.fixture.ts';
-import type { AskPerson } from './confirming.ts';
+import type { AskPerson } from './ask.ts';
 import { main } from './main.ts';
 
 /** How a run of rfwc went. */

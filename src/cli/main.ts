@@ -1,13 +1,38 @@
 import { type Command, CommanderError } from 'commander';
 import { version } from '../domain/version.ts';
+import { type AskPerson, askAtTerminal } from './ask.ts';
+import { addAuditCommand } from './commands/audit.ts';
 import { addPutCommands } from './commands/block.ts';
+import { addCheckCommand } from './commands/check.ts';
+import { addConfirmCommand } from './commands/confirm.ts';
+import { addFlushCommand } from './commands/flush.ts';
+import { addListCommand } from './commands/ls.ts';
+import { addStatusCommand } from './commands/status.ts';
+import { addTokenCommands } from './commands/token.ts';
 import { addUnblockCommand } from './commands/unblock.ts';
-import { type AskPerson, askAtTerminal, settleWaiting } from './confirming.ts';
+import { addWatchCommand } from './commands/watch.ts';
+import { addWhitelistCommands } from './commands/whitelist.ts';
+import { settleWaiting } from './confirming.ts';
 import { asFailure, type ExitCode, exitCodes } from './failure.ts';
 import { Output, type Sink } from './output/output.ts';
-import { type GlobalOptions, makeProgram, type Run } from './program.ts';
+import { type AddCommands, type GlobalOptions, makeProgram, type Run } from './program.ts';
 import { Session } from './session.ts';
 import { targetsOf } from './target/targets.ts';
+
+/** In the order of the help. */
+const commands: readonly AddCommands[] = [
+  addPutCommands,
+  addUnblockCommand,
+  addListCommand,
+  addCheckCommand,
+  addWatchCommand,
+  addStatusCommand,
+  addWhitelistCommands,
+  addTokenCommands,
+  addConfirmCommand,
+  addAuditCommand,
+  addFlushCommand,
+];
 
 /** What a run of rfwc has around it. */
 export interface Surroundings {
@@ -27,11 +52,11 @@ export async function main(argv: readonly string[], around: Surroundings = proce
     async (...args) => {
       const options = program.opts<GlobalOptions>();
       output = outputOf(options, around);
-      const session = sessionOf(options, output, around.env);
+      const session = sessionOf(options, output, around);
       const worked = await work(session, ...args);
-      exit = (await settleWaiting(session, around.ask ?? askAtTerminal)) || worked;
+      exit = (await settleWaiting(session)) || worked;
     };
-  const program = makeProgram(version, run, [addPutCommands, addUnblockCommand]);
+  const program = makeProgram(version, run, commands);
   writeBy(program, around);
   try {
     await program.parseAsync(argv);
@@ -62,7 +87,7 @@ function outputOf(
   return new Output({ format, quiet: quiet === true, colors: color, env, stdout, stderr });
 }
 
-function sessionOf(options: GlobalOptions, output: Output, env: NodeJS.ProcessEnv): Session {
+function sessionOf(options: GlobalOptions, output: Output, { env, ask = askAtTerminal }: Surroundings): Session {
   return new Session({
     targets: () => targetsOf(options, env),
     output,
@@ -71,5 +96,6 @@ function sessionOf(options: GlobalOptions, output: Output, env: NodeJS.ProcessEn
     patience: 1000 * options.timeout,
     dryRun: options.dryRun === true,
     confirm: options.confirm,
+    ask,
   });
 }

@@ -1,4 +1,5 @@
 import { Api } from './api.ts';
+import type { AskPerson } from './ask.ts';
 import { Connection } from './connection.ts';
 import { asFailure, combinedExit, type ExitCode, exitCodes, type Failure, usageFailure } from './failure.ts';
 import type { Output } from './output/output.ts';
@@ -19,6 +20,7 @@ export interface SessionOptions {
   readonly dryRun: boolean;
   /** Within how long changes are to be confirmed: `2m`. */
   readonly confirm: string | undefined;
+  readonly ask: AskPerson;
 }
 
 /** What a command has found or done at one daemon. */
@@ -36,6 +38,11 @@ export interface Waiting {
   readonly confirmation: string;
 }
 
+/** The outcome of a change, which is told line by line to people who want to hear it. */
+export function outcomeOf({ output }: Session, value: unknown, lines: readonly string[]): Outcome {
+  return { exit: exitCodes.done, value, text: output.quiet ? '' : lines.map((line) => `${line}\n`).join('') };
+}
+
 interface HostResult {
   readonly target: Target;
   readonly outcome?: Outcome;
@@ -47,6 +54,8 @@ export class Session {
   readonly output: Output;
   readonly dryRun: boolean;
   readonly confirm: string | undefined;
+  /** Asks whoever sits at the terminal. */
+  readonly ask: AskPerson;
   readonly #options: SessionOptions;
   readonly #waiting: Waiting[] = [];
   #targets: readonly Target[] | undefined;
@@ -56,6 +65,7 @@ export class Session {
     this.output = options.output;
     this.dryRun = options.dryRun;
     this.confirm = options.confirm;
+    this.ask = options.ask;
   }
 
   get targets(): readonly Target[] {

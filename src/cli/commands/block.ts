@@ -1,11 +1,12 @@
 import type { Command } from 'commander';
 import type { Api } from '../api.ts';
-import type { Action, Chain, RuleChange, RuleInput } from '../api-types.ts';
+import type { Action, RuleChange, RuleInput } from '../api-types.ts';
 import { change } from '../changes.ts';
 import { type ExitCode, exitCodes, usageFailure } from '../failure.ts';
 import { formatRest } from '../output/time.ts';
 import { durationOf, type Run } from '../program.ts';
 import { namedOrRead, prefixOf, shortOf } from '../reading.ts';
+import { placeOf } from '../rule-text.ts';
 import type { Outcome, Session } from '../session.ts';
 import { countsOf, exitOfSummary } from '../summary.ts';
 import type { Target } from '../target/endpoint.ts';
@@ -86,12 +87,6 @@ function sentenceOf(session: Session, { status, rule }: RuleChange): string {
   ];
   const name = style.bold(shortOf(address));
   return `${verb} ${name} on ${placeOf(rule)} ${time}${already}`;
-}
-
-function placeOf(rule: { chain: Chain; in: string; out: string; destination: string }): string {
-  const interfaces = [rule.in === 'any' ? '' : ` in ${rule.in}`, rule.out === 'any' ? '' : ` out ${rule.out}`].join('');
-  const to = rule.chain === 'forward' && rule.destination !== 'any' ? ` to ${rule.destination}` : '';
-  return `${rule.chain}${interfaces}${to}`;
 }
 
 async function putMany(session: Session, api: Api, target: Target, inputs: readonly RuleInput[]): Promise<Outcome> {
