@@ -45,13 +45,23 @@ export class Installation {
     return join(this.#folder, 'bin/rfw');
   }
 
+  /** The program of the client. */
+  get client(): string {
+    return join(this.#folder, 'bin/rfwc');
+  }
+
+  /** Whom the daemon serves, as clients are told. */
+  get userAndPassword(): string {
+    return `${credentials.username}:${credentials.password}`;
+  }
+
   /** The certificate that clients trust. */
   get authorityFile(): string {
     return join(this.#folder, 'keys/client/ca.crt');
   }
 
   get authorization(): string {
-    return `Basic ${Buffer.from(`${credentials.username}:${credentials.password}`).toString('base64')}`;
+    return `Basic ${Buffer.from(this.userAndPassword).toString('base64')}`;
   }
 
   /** A path that nothing has yet, for a folder or a file. */

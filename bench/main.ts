@@ -13,10 +13,21 @@ import { run } from './process.ts';
 import { latency, put } from './put.ts';
 import { machine, table } from './report.ts';
 import { restart } from './restart.ts';
+import { rfwc } from './rfwc.ts';
 import { standing } from './standing.ts';
 import { median } from './statistics.ts';
 
-const benches: Readonly<Record<string, Bench>> = { bulk, batch, put, latency, standing, restart, flood, meanwhile };
+const benches: Readonly<Record<string, Bench>> = {
+  bulk,
+  batch,
+  put,
+  latency,
+  standing,
+  restart,
+  flood,
+  meanwhile,
+  rfwc,
+};
 
 interface Flags {
   readonly quick?: true;

@@ -23,6 +23,7 @@ const tools = {
   iptables: ['iptables'],
   ip: ['iproute2'],
   unshare: ['util-linux'],
+  curl: ['curl'],
 };
 
 function give(message) {
