@@ -5,7 +5,10 @@ import { addAuditCommand } from './commands/audit.ts';
 import { addPutCommands } from './commands/block.ts';
 import { addCheckCommand } from './commands/check.ts';
 import { addConfirmCommand } from './commands/confirm.ts';
+import { addExportCommand } from './commands/export.ts';
 import { addFlushCommand } from './commands/flush.ts';
+import { addImportCommand } from './commands/import.ts';
+import { addListCommands } from './commands/lists.ts';
 import { addListCommand } from './commands/ls.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addTokenCommands } from './commands/token.ts';
@@ -27,6 +30,9 @@ const commands: readonly AddCommands[] = [
   addCheckCommand,
   addWatchCommand,
   addStatusCommand,
+  addImportCommand,
+  addExportCommand,
+  addListCommands,
   addWhitelistCommands,
   addTokenCommands,
   addConfirmCommand,

@@ -42,6 +42,11 @@ export function durationOf(text: string): string {
   throw new InvalidArgumentError('It must be a duration like 90s, 10m, 12h or 7d.');
 }
 
+/** How long something lasts, of an option: a duration, or for ever. */
+export function lifetimeOf(text: string): string {
+  return text === 'permanent' || text === 'ever' ? 'permanent' : durationOf(text);
+}
+
 /** The command line of rfwc: the one source of its help, its manual page and its completion. */
 export function makeProgram(version: string, run: Run, groups: readonly AddCommands[]): Command {
   const program = new Command('rfwc')

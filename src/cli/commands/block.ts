@@ -4,7 +4,7 @@ import type { Action, RuleChange, RuleInput } from '../api-types.ts';
 import { change } from '../changes.ts';
 import { type ExitCode, exitCodes, usageFailure } from '../failure.ts';
 import { formatRest } from '../output/time.ts';
-import { durationOf, type Run } from '../program.ts';
+import { lifetimeOf, type Run } from '../program.ts';
 import { namedOrRead, prefixOf, shortOf } from '../reading.ts';
 import { placeOf } from '../rule-text.ts';
 import type { Outcome, Session } from '../session.ts';
@@ -19,11 +19,6 @@ interface PutOptions extends MatchOptions {
 
 /** What is said of what has been done. */
 const done: Readonly<Record<Action, string>> = { drop: 'Blocked', reject: 'Rejected', accept: 'Allowed' };
-
-/** How long, as the API takes it: a duration, or for ever. */
-function lifetimeOf(text: string): string {
-  return text === 'permanent' || text === 'ever' ? 'permanent' : durationOf(text);
-}
 
 /** `block`, `reject` and `allow`: rules on addresses. */
 export function addPutCommands(program: Command, run: Run): void {
