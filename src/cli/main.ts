@@ -8,6 +8,7 @@ import { addConfirmCommand } from './commands/confirm.ts';
 import { addExportCommand } from './commands/export.ts';
 import { addFlushCommand } from './commands/flush.ts';
 import { addImportCommand } from './commands/import.ts';
+import { addIptablesCommand } from './commands/iptables.ts';
 import { addListCommands } from './commands/lists.ts';
 import { addListCommand } from './commands/ls.ts';
 import { addStatusCommand } from './commands/status.ts';
@@ -18,7 +19,7 @@ import { addWhitelistCommands } from './commands/whitelist.ts';
 import { settleWaiting } from './confirming.ts';
 import { asFailure, type ExitCode, exitCodes } from './failure.ts';
 import { Output, type Sink } from './output/output.ts';
-import { type AddCommands, type GlobalOptions, makeProgram, type Run } from './program.ts';
+import { type AddCommands, type GlobalOptions, makeProgram, type Run, withForeignWords } from './program.ts';
 import { Session } from './session.ts';
 import { targetsOf } from './target/targets.ts';
 
@@ -38,6 +39,7 @@ const commands: readonly AddCommands[] = [
   addConfirmCommand,
   addAuditCommand,
   addFlushCommand,
+  addIptablesCommand,
 ];
 
 /** What a run of rfwc has around it. */
@@ -65,7 +67,7 @@ export async function main(argv: readonly string[], around: Surroundings = proce
   const program = makeProgram(version, run, commands);
   writeBy(program, around);
   try {
-    await program.parseAsync(argv);
+    await program.parseAsync(withForeignWords(program, argv));
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
     const failure = asFailure(error);

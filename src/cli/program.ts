@@ -47,6 +47,25 @@ export function lifetimeOf(text: string): string {
   return text === 'permanent' || text === 'ever' ? 'permanent' : durationOf(text);
 }
 
+/**
+ * The words of a command line, of which those behind the command `iptables` are no options of rfwc, whatever they look like.
+ * @param argv as `process.argv`
+ */
+export function withForeignWords(program: Command, argv: readonly string[]): string[] {
+  const takesValue = new Set(
+    program.options
+      .filter(({ required, optional }) => required || optional)
+      .flatMap(({ short, long }) => [short, long]),
+  );
+  for (let at = 2; at < argv.length; at++) {
+    const word = argv[at] ?? '';
+    if (takesValue.has(word)) at++;
+    else if (word === 'iptables') return [...argv.slice(0, at + 1), '--', ...argv.slice(at + 1)];
+    else if (!word.startsWith('-')) break;
+  }
+  return [...argv];
+}
+
 /** The command line of rfwc: the one source of its help, its manual page and its completion. */
 export function makeProgram(version: string, run: Run, groups: readonly AddCommands[]): Command {
   const program = new Command('rfwc')
