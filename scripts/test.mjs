@@ -79,6 +79,7 @@ ready();
 await step('format and lint', process.execPath, ['node_modules/@biomejs/biome/bin/biome', 'ci', '.']);
 await step('unused code', process.execPath, ['node_modules/knip/bin/knip.js']);
 await step('types of rfwc', process.execPath, ['scripts/cli-types.mjs', '--check']);
+await step('manual pages', process.execPath, ['scripts/man.mjs', '--check']);
 await step('types', process.execPath, ['node_modules/typescript/bin/tsc', '--noEmit']);
 await Promise.all([tests('unit tests', ['unit']), tests('package tests', ['package'])]);
 const obstacle = kernelObstacle();

@@ -24,6 +24,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'src/certs': ['src/domain'],
   'src/cli': ['src/domain'],
   'src/daemon': ['src'],
+  'src/man': ['src'],
 };
 
 /** A source file by its path from the root, and what it imports: paths from the root, or the names of packages. */

@@ -66,7 +66,8 @@ function readArguments(argv: readonly string[], terminal: Terminal): Request | n
   }
 }
 
-function commandFor(terminal: Terminal): Command {
+/** The command line. The source of its help and of its manual page. */
+export function commandLine(): Command {
   return new Command('rfwgen')
     .description(
       'Makes the keys and certificates with which rfw serves HTTPS, in the current directory:\n' +
@@ -84,7 +85,11 @@ function commandFor(terminal: Terminal): Command {
     .option('--force', 'overwrite the key and certificate of the server without asking')
     .version(version, '--version', 'print the version')
     .helpOption('-h, --help', 'print this help')
-    .showHelpAfterError('(rfwgen -h explains the arguments)')
+    .showHelpAfterError('(rfwgen -h explains the arguments)');
+}
+
+function commandFor(terminal: Terminal): Command {
+  return commandLine()
     .configureOutput({
       writeOut: terminal.out,
       writeErr: terminal.err,

@@ -1,46 +1,13 @@
 import { type Command, CommanderError } from 'commander';
 import { version } from '../domain/version.ts';
 import { type AskPerson, askAtTerminal } from './ask.ts';
-import { addAuditCommand } from './commands/audit.ts';
-import { addPutCommands } from './commands/block.ts';
-import { addCheckCommand } from './commands/check.ts';
-import { addConfirmCommand } from './commands/confirm.ts';
-import { addExportCommand } from './commands/export.ts';
-import { addFlushCommand } from './commands/flush.ts';
-import { addImportCommand } from './commands/import.ts';
-import { addIptablesCommand } from './commands/iptables.ts';
-import { addListCommands } from './commands/lists.ts';
-import { addListCommand } from './commands/ls.ts';
-import { addStatusCommand } from './commands/status.ts';
-import { addTokenCommands } from './commands/token.ts';
-import { addUnblockCommand } from './commands/unblock.ts';
-import { addWatchCommand } from './commands/watch.ts';
-import { addWhitelistCommands } from './commands/whitelist.ts';
+import { commandGroups } from './command-groups.ts';
 import { settleWaiting } from './confirming.ts';
 import { asFailure, type ExitCode, exitCodes } from './failure.ts';
 import { Output, type Sink } from './output/output.ts';
-import { type AddCommands, type GlobalOptions, makeProgram, type Run, withForeignWords } from './program.ts';
+import { type GlobalOptions, makeProgram, type Run, withForeignWords } from './program.ts';
 import { Session } from './session.ts';
 import { targetsOf } from './target/targets.ts';
-
-/** In the order of the help. */
-const commands: readonly AddCommands[] = [
-  addPutCommands,
-  addUnblockCommand,
-  addListCommand,
-  addCheckCommand,
-  addWatchCommand,
-  addStatusCommand,
-  addImportCommand,
-  addExportCommand,
-  addListCommands,
-  addWhitelistCommands,
-  addTokenCommands,
-  addConfirmCommand,
-  addAuditCommand,
-  addFlushCommand,
-  addIptablesCommand,
-];
 
 /** What a run of rfwc has around it. */
 export interface Surroundings {
@@ -64,7 +31,7 @@ export async function main(argv: readonly string[], around: Surroundings = proce
       const worked = await work(session, ...args);
       exit = (await settleWaiting(session)) || worked;
     };
-  const program = makeProgram(version, run, commands);
+  const program = makeProgram(version, run, commandGroups);
   writeBy(program, around);
   try {
     await program.parseAsync(withForeignWords(program, argv));

@@ -1,15 +1,16 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { CommanderError } from 'commander';
 import type { Logger } from 'pino';
 import { RfwError, reasonOf } from '../domain/errors.ts';
 import { version } from '../domain/version.ts';
-import { type Mark, parseMark } from '../engine/audit.ts';
+import type { Mark } from '../engine/audit.ts';
 import { auditReport } from './audit-report.ts';
 import { checkReport } from './check.ts';
-import { type BackendChoice, backendChoices, type Config, loadConfig } from './config.ts';
+import { commandLine } from './command-line.ts';
+import { type BackendChoice, type Config, loadConfig } from './config.ts';
 import { Daemon } from './daemon.ts';
 import { flush } from './flush.ts';
 import { initialise } from './init.ts';
-import { type Log, type LogLevel, logLevels, openLog } from './log.ts';
+import { type Log, type LogLevel, openLog } from './log.ts';
 import { requireNetAdmin } from './privileges.ts';
 import { startReport } from './report.ts';
 import { loadSettings, type Settings } from './settings.ts';
@@ -50,26 +51,7 @@ function say(text: string): void {
 }
 
 function parseFlags(argv: readonly string[]): Flags | undefined {
-  const command = new Command('rfw')
-    .description('rfw - remote firewall: blocks and allows IP addresses on request over REST')
-    .option('-f <CONFIGFILE>', 'configuration file', '/etc/rfw/rfw.conf')
-    .option('--logfile <LOGFILE>', 'log file', '/var/log/rfw.log')
-    .addOption(new Option('--loglevel <LOGLEVEL>', 'log level').choices(Object.keys(logLevels)).default('INFO'))
-    .option('-v', 'show the log on the console too, at level DEBUG')
-    .addOption(new Option('--backend <BACKEND>', 'overrides firewall.backend').choices(backendChoices))
-    .option('--check', 'check configuration and whitelist, say what would be done, and exit')
-    .option('--flush', 'remove everything that rfw has put into the kernel and all rules, say what it was, and exit')
-    .option(
-      '--verify-audit [HEAD]',
-      'say whether the audit log is as it was written, and what its head is, and exit; with the HEAD of an earlier time, ' +
-        'whether that is still in it',
-      headOf,
-    )
-    .option('--init', 'write a first configuration and whitelist where there are none, and exit')
-    .version(version, '--version', 'show the version and exit')
-    .helpOption('-h, --help', 'show this help and exit')
-    .allowExcessArguments(false)
-    .exitOverride();
+  const command = commandLine().exitOverride();
   try {
     return command.parse(argv).opts<Flags>();
   } catch (error) {
@@ -77,12 +59,6 @@ function parseFlags(argv: readonly string[]): Flags | undefined {
     process.exitCode = error.exitCode === 0 ? 0 : 2;
     return undefined;
   }
-}
-
-function headOf(text: string): Mark {
-  const head = parseMark(text);
-  if (head !== undefined) return head;
-  throw new InvalidArgumentError('It must be a head as --verify-audit prints it: NUMBER:HASH.');
 }
 
 function withBackend(config: Config, backend: BackendChoice | undefined): Config {

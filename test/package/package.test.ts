@@ -59,6 +59,12 @@ describe('the tarball', () => {
         'bin/rfwgen',
         'dist/daemon/main.js',
         'dist/certs/rfwgen.js',
+        'man/rfw.8',
+        'man/rfwc.1',
+        'man/rfwgen.1',
+        'man/rfw.conf.5',
+        'dist/cli/main.js',
+        'bin/rfwc',
         'config/rfw.conf',
         'config/white.list',
         'config/deploy/README.md',
@@ -67,7 +73,7 @@ describe('the tarball', () => {
   });
 
   it('holds programs that can be run', () => {
-    for (const name of ['bin/rfw', 'bin/rfwgen', 'config/deploy/rfwgen']) {
+    for (const name of ['bin/rfw', 'bin/rfwc', 'bin/rfwgen', 'config/deploy/rfwgen']) {
       expect(`${name} ${(files.find(({ path }) => path === name)?.mode ?? 0) & 0o111}`).toBe(`${name} ${0o111}`);
     }
   });
@@ -80,9 +86,10 @@ describe('the tarball', () => {
 });
 
 describe('the installed package', () => {
-  it('has rfw and rfwgen, which tell their version', async () => {
+  it('has rfw, rfwc and rfwgen, which tell their version', async () => {
     const { version } = JSON.parse(readFileSync(join(checkout, 'package.json'), 'utf8')) as { version: string };
     expect(await installed('rfw', '--version')).toEqual({ status: 0, out: `${version}\n`, err: '' });
+    expect(await installed('rfwc', '--version')).toEqual({ status: 0, out: `${version}\n`, err: '' });
     expect(await installed('rfwgen', '--version')).toEqual({ status: 0, out: `${version}\n`, err: '' });
   });
 

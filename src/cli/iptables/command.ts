@@ -53,6 +53,11 @@ const advice: Readonly<Record<string, string>> = {
   '-R': 'delete the rule, and insert another',
 };
 
+/** What a table has under a name that may be anything. */
+function own<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined;
+}
+
 /**
  * Reads the words of a command of iptables.
  * @throws Failure `usage` that says which word rfw doesn't know, and what there is instead
@@ -112,7 +117,7 @@ class Parser {
   };
 
   constructor(words: readonly string[]) {
-    this.#words = words.map((word) => long[word] ?? word);
+    this.#words = words.map((word) => own(long, word) ?? word);
   }
 
   command(): IptablesCommand {
@@ -123,13 +128,13 @@ class Parser {
   }
 
   #option(word: string): void {
-    const read = this.#options[word];
+    const read = own(this.#options, word);
     if (read === undefined) throw this.#unknown(word);
     read();
   }
 
   #unknown(word: string): Error {
-    const instead = advice[word];
+    const instead = own(advice, word);
     return usageFailure(`${word} is nothing that rfw knows of iptables${instead === undefined ? '' : `: ${instead}`}`);
   }
 
@@ -166,13 +171,13 @@ class Parser {
   }
 
   #chainOf(name: string): Chain {
-    const chain = chains[name];
+    const chain = own(chains, name);
     if (chain === undefined) throw usageFailure(`${name} is no chain of rfw: INPUT, OUTPUT or FORWARD`);
     return chain;
   }
 
   #action(name: string): Action {
-    const action = actions[name];
+    const action = own(actions, name);
     if (action === undefined) throw usageFailure(`${name} is no target of rfw: DROP, ACCEPT or REJECT`);
     return action;
   }
