@@ -84,7 +84,7 @@ function rfwcPage(): string {
 
 function rfwgenPage(): string {
   const page = new Page('rfwgen', 1, version);
-  describeProgram(page, rfwgenCommandLine());
+  describeProgram(page, rfwgenCommandLine(), 'makes keys and certificates for rfw');
   page
     .section('EXIT STATUS')
     .entry('0', 'The files are made.')

@@ -1,12 +1,15 @@
 import type { Command, Option } from 'commander';
 import type { Page } from './roff.ts';
 
-/** The synopsis, the description and the options of a program, and its commands with theirs. */
-export function describeProgram(page: Page, program: Command): void {
-  page.section('NAME').paragraph(program.description().split('\n')[0] ?? '');
+/**
+ * The synopsis, the description and the options of a program, and its commands with theirs.
+ * @param purpose in a few words, where the description doesn't begin with the name and that
+ */
+export function describeProgram(page: Page, program: Command, purpose?: string): void {
+  const description = program.description();
+  page.section('NAME').paragraph(purpose === undefined ? description : `${program.name()} - ${purpose}`);
   page.section('SYNOPSIS').synopsis(`${program.name()} ${program.usage()}`);
-  const [, ...more] = program.description().split('\n');
-  if (more.length > 0) page.section('DESCRIPTION').paragraph(more.join('\n'));
+  if (purpose !== undefined) page.section('DESCRIPTION').paragraph(description);
   page.section('OPTIONS');
   const groups = new Map<string, Option[]>();
   for (const option of optionsOf(program)) {
