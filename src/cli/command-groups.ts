@@ -3,6 +3,8 @@ import { addPutCommands } from './commands/block.ts';
 import { addCheckCommand } from './commands/check.ts';
 import { addCompletionCommand } from './commands/completion.ts';
 import { addConfirmCommand } from './commands/confirm.ts';
+import { addContextCommands } from './commands/context.ts';
+import { addDoctorCommand } from './commands/doctor.ts';
 import { addExportCommand } from './commands/export.ts';
 import { addFlushCommand } from './commands/flush.ts';
 import { addImportCommand } from './commands/import.ts';
@@ -33,5 +35,7 @@ export const commandGroups: readonly AddCommands[] = [
   addAuditCommand,
   addFlushCommand,
   addIptablesCommand,
+  addContextCommands,
+  addDoctorCommand,
   addCompletionCommand,
 ];

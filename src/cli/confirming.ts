@@ -8,7 +8,7 @@ export async function settleWaiting(session: Session): Promise<ExitCode> {
   if (waiting.length === 0 || time === undefined) return exitCodes.done;
   const what = waiting.length === 1 ? 'The change is' : `${waiting.length} changes are`;
   const question = `${what} undone in ${time}. Still connected? y confirms: `;
-  const answer = await session.ask(question, millisecondsOf(time));
+  const answer = await session.ask({ text: question, patience: millisecondsOf(time) });
   if (answer === undefined) {
     for (const { target, confirmation } of waiting)
       output.note(`${target.name}: undone in ${time}, unless: rfwc confirm ${confirmation}`);

@@ -111,7 +111,7 @@ function fileOf(option: string, path: string): Buffer {
 }
 
 /** What an error of the network means to people. */
-function adviceOf(error: Error & { code?: string }, where: string): string {
+export function adviceOf(error: Error & { code?: string }, where: string): string {
   switch (error.code) {
     case 'ENOENT':
       return 'there is no such socket: is rfw running, and is socket.path this one?';

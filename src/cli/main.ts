@@ -72,5 +72,7 @@ function sessionOf(options: GlobalOptions, output: Output, { env, ask = askAtTer
     dryRun: options.dryRun === true,
     confirm: options.confirm,
     ask,
+    given: options,
+    env,
   });
 }

@@ -79,7 +79,7 @@ export function makeProgram(version: string, run: Run, groups: readonly AddComma
   program
     .option('-H, --host <url>', 'a host, https://11.22.33.44:7393, or several: can be given again', many)
     .option('--hosts <file>', 'hosts of a file, one a line, # begins a comment; - is standard input')
-    .option('-g, --group <name>', 'a group of hosts (rfwc context group); can be given again', many)
+    .option('-g, --group <name>', 'a group of hosts (rfwc group); can be given again', many)
     .option('-c, --context <name>', 'a context (rfwc context)')
     .option('--socket <path>', 'a unix socket')
     .option('--parallel <n>', 'how many hosts are asked at once', countOf(1), 16)

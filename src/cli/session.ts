@@ -4,6 +4,10 @@ import { Connection } from './connection.ts';
 import { asFailure, combinedExit, type ExitCode, exitCodes, type Failure, usageFailure } from './failure.ts';
 import type { Output } from './output/output.ts';
 import type { Target } from './target/endpoint.ts';
+import type { TargetOptions } from './target/targets.ts';
+
+/** How long somebody has to type a password, in milliseconds. */
+const passwordPatience = 120_000;
 
 /** How the daemons are asked. */
 export interface SessionOptions {
@@ -21,6 +25,9 @@ export interface SessionOptions {
   /** Within how long changes are to be confirmed: `2m`. */
   readonly confirm: string | undefined;
   readonly ask: AskPerson;
+  /** What the command line says about whom to ask. */
+  readonly given: TargetOptions;
+  readonly env: NodeJS.ProcessEnv;
 }
 
 /** What a command has found or done at one daemon. */
@@ -56,9 +63,13 @@ export class Session {
   readonly confirm: string | undefined;
   /** Asks whoever sits at the terminal. */
   readonly ask: AskPerson;
+  /** What the command line says about whom to ask. */
+  readonly given: TargetOptions;
+  readonly env: NodeJS.ProcessEnv;
   readonly #options: SessionOptions;
   readonly #waiting: Waiting[] = [];
   #targets: readonly Target[] | undefined;
+  #password: Promise<string | undefined> | undefined;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -66,6 +77,8 @@ export class Session {
     this.dryRun = options.dryRun;
     this.confirm = options.confirm;
     this.ask = options.ask;
+    this.given = options.given;
+    this.env = options.env;
   }
 
   get targets(): readonly Target[] {
@@ -95,9 +108,21 @@ export class Session {
     throw usageFailure(`This asks one host, and ${this.targets.length} are named`);
   }
 
+  /** The target with the password of its user, for which somebody is asked once. @throws Failure `usage` when nobody is there */
+  async #withPassword(target: Target): Promise<Target> {
+    const { user, password, token } = target.credentials;
+    if (user === undefined || password !== undefined || token !== undefined) return target;
+    this.#password ??= this.ask({ text: `Password of ${user}: `, patience: passwordPatience, secret: true });
+    const typed = await this.#password;
+    if (typed === undefined)
+      throw usageFailure(`The password of ${user} is missing: set RFW_PASSWORD, or make a context (rfwc context set)`);
+    return { ...target, credentials: { ...target.credentials, password: typed } };
+  }
+
   /** Has work done with an API, whose connections are then let go. */
   async with<T>(target: Target, work: (api: Api) => Promise<T>): Promise<T> {
-    const api = new Api(new Connection(target, this.#options.patience), this.#options.retries);
+    const connection = new Connection(await this.#withPassword(target), this.#options.patience);
+    const api = new Api(connection, this.#options.retries);
     try {
       return await work(api);
     } finally {

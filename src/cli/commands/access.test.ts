@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type OpenServer, openServer } from '../../api/server.fixture.ts';
+import type { AskPerson } from '../ask.ts';
 import { rfwcAt, runRfwc } from '../cli.fixture.ts';
 
 let server: OpenServer;
@@ -121,8 +122,8 @@ describe('flush', () => {
     const headers = { 'content-type': 'text/plain' };
     await server.send('PUT', '/v1/lists/feed?action=drop&chain=input', { headers, body: '198.51.100.1\n' });
     const questions: string[] = [];
-    const ask = async (question: string) => {
-      questions.push(question);
+    const ask: AskPerson = async ({ text }) => {
+      questions.push(text);
       return 'yes';
     };
     expect((await runRfwc(['flush', ...at()], { ask })).out).toBe('Deleted 2 rules\n');

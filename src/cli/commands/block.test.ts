@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type OpenServer, openServer } from '../../api/server.fixture.ts';
+import type { AskPerson } from '../ask.ts';
 import { rfwcAt, runRfwc } from '../cli.fixture.ts';
 
 let server: OpenServer;
@@ -76,8 +77,8 @@ describe('a change with --confirm', () => {
 
   it('stays when somebody at the terminal says so', async () => {
     const questions: [string, number][] = [];
-    const ask = async (question: string, milliseconds: number) => {
-      questions.push([question, milliseconds]);
+    const ask: AskPerson = async ({ text, patience }) => {
+      questions.push([text, patience]);
       return 'y';
     };
     const { exit, err } = await runRfwc(['block', '203.0.113.7', ...at()], { ask });

@@ -44,10 +44,8 @@ async function flush(session: Session, options: FlushOptions): Promise<ExitCode>
 
 async function isMeant(session: Session, lists: boolean): Promise<boolean> {
   const where = session.targets.map(({ name }) => name).join(', ');
-  const answer = await session.ask(
-    `Delete all rules${lists ? ' and all lists' : ''} of ${where}? y deletes them: `,
-    patience,
-  );
+  const text = `Delete all rules${lists ? ' and all lists' : ''} of ${where}? y deletes them: `;
+  const answer = await session.ask({ text, patience });
   if (answer === undefined) throw usageFailure('Nobody is there to ask: --yes deletes all rules without a question');
   return /^y(?:es)?$/i.test(answer.trim());
 }
