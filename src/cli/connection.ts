@@ -52,12 +52,14 @@ export class Connection {
       method,
       path,
       agent: fresh ? false : this.#agent,
+      // Counted while it connects too, which setTimeout of the request is not.
+      timeout: this.#patience,
       headers: { ...this.#authorization(), ...headers, ...lengthOf(body) },
       ...(signal && { signal }),
     };
     return new Promise((resolve, reject) => {
       const request = secure ? httpsRequest(options) : httpRequest(options);
-      request.setTimeout(this.#patience, () => request.destroy(new Error(`no answer in ${this.#patience / 1000} s`)));
+      request.once('timeout', () => request.destroy(new Error(`no answer in ${this.#patience / 1000} s`)));
       request.once('response', resolve);
       request.once('error', (error) => reject(signal?.aborted ? signal.reason : this.#unreachable(error)));
       if (body === undefined || typeof body === 'string' || Buffer.isBuffer(body)) return void request.end(body);

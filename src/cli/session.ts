@@ -86,6 +86,11 @@ export class Session {
     return this.#targets;
   }
 
+  /** Milliseconds without a byte after which a daemon counts as gone. */
+  get patience(): number {
+    return this.#options.patience;
+  }
+
   /** What the routes of changes are asked with, beside the rest. */
   get mutation(): { readonly dryRun?: boolean; readonly confirm?: string } {
     return { ...(this.dryRun && { dryRun: true }), ...(this.confirm !== undefined && { confirm: this.confirm }) };

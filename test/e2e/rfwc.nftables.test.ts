@@ -78,7 +78,7 @@ describe('rfwc over the unix socket', () => {
   });
 
   it('undoes what nobody confirms, and keeps what is confirmed', async () => {
-    await rfwc('block', there, '--confirm', '1s');
+    await rfwc('block', there, '--confirm', '3s');
     expect(await probe(client, here)).toBe('silence/silence');
     await until('it is undone', async () => (await table.sources()).length === 0);
     await mustPass(client, here);

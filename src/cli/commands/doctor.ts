@@ -16,7 +16,7 @@ export function addDoctorCommand(program: Command, run: Run): void {
 
 function doctor(session: Session): Promise<ExitCode> {
   return session.each(async (api, target) => {
-    const checks = await examine(api, target, Date.now);
+    const checks = await examine(api, target, session.patience, Date.now);
     const text = checks.map((check) => `${lineOf(check, session.output.style)}\n`).join('');
     return { exit: exitOf(checks), value: checks, text };
   });

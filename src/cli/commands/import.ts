@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline';
 import { type Command, Option } from 'commander';
 import { formatPrefix, prefixesOf } from '../../domain/address.ts';
 import { type Api, problemFailure } from '../api.ts';
@@ -8,6 +7,7 @@ import { type ExitCode, exitCodes, Failure } from '../failure.ts';
 import { collect, rangeOrReason, shareOf } from '../formats/collect.ts';
 import { type FormatOptions, inputFormats } from '../formats/readers.ts';
 import { itemsOf } from '../formats/source.ts';
+import { linesOf } from '../lines.ts';
 import { Progress } from '../output/progress.ts';
 import { counted } from '../output/words.ts';
 import { lifetimeOf, type Run } from '../program.ts';
@@ -115,20 +115,33 @@ async function send(session: Session, api: Api, target: Target, { pieces, items 
   const several = session.targets.length > 1;
   const progress = several ? undefined : new Progress(session.output, target.name, items);
   let done = 0;
-  for await (const line of createInterface({ input: response })) {
-    const told = JSON.parse(line) as { progress?: { done: number }; summary?: BatchSummary; problem?: Problem };
-    if (told.progress !== undefined) {
-      done = told.progress.done;
+  let ending: Ending = {};
+  try {
+    for await (const line of linesOf(response)) {
+      const told = JSON.parse(line) as Ending & { readonly progress?: { readonly done: number } };
+      done = told.progress?.done ?? done;
       progress?.at(done);
+      ending = told;
     }
-    if (told.summary === undefined && told.problem === undefined) continue;
+  } catch (error) {
+    throw brokenOff(done, items, error);
+  } finally {
     progress?.end();
-    if (told.problem !== undefined) throw problemFailure(told.problem);
-    if (told.summary !== undefined) return summed(session, told.summary);
   }
-  progress?.end();
-  const message = `The connection broke off after ${counted(done, 'rule')} of ${items}: do it again, which does no harm`;
-  throw new Failure(exitCodes.unreachable, message);
+  if (ending.problem !== undefined) throw problemFailure(ending.problem);
+  if (ending.summary === undefined) throw brokenOff(done, items);
+  return summed(session, ending.summary);
+}
+
+/** What the last line of an answer has that tells how far it is. */
+interface Ending {
+  readonly summary?: BatchSummary;
+  readonly problem?: Problem;
+}
+
+function brokenOff(done: number, items: number, cause?: unknown): Failure {
+  const message = `The connection broke off after ${done} of ${counted(items, 'rule')}: do it again, which does no harm`;
+  return new Failure(exitCodes.unreachable, message, { cause });
 }
 
 function summed(session: Session, summary: BatchSummary): Outcome {

@@ -12,14 +12,14 @@ export interface ShownCertificate {
   readonly validTo: number;
 }
 
-/** How long a host has to show it, in milliseconds. */
-const patience = 10_000;
-
-/** The certificate of a host, if it is good for its name and by an authority that is trusted here; else what is wrong. */
-export function certificateOf({
-  endpoint,
-  credentials,
-}: Target): Promise<ShownCertificate | { readonly failure: string }> {
+/**
+ * The certificate of a host, if it is good for its name and by an authority that is trusted here; else what is wrong.
+ * @param patience how long the host has to show it, in milliseconds
+ */
+export function certificateOf(
+  { endpoint, credentials }: Target,
+  patience: number,
+): Promise<ShownCertificate | { readonly failure: string }> {
   if (endpoint.kind === 'socket') throw new Error('A unix socket has no certificate');
   const { hostname: host, port } = endpoint;
   const { cacert } = credentials;

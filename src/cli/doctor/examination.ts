@@ -21,10 +21,19 @@ const clockDifference = { warn: 2, fail: 60 } as const;
 /** Days before the end of a certificate in which that is told. */
 const certificateDays = 30;
 
-/** Looks at one daemon, one thing after the other, as far as that is possible. @param now milliseconds since the epoch */
-export async function examine(api: Api, target: Target, now: () => number): Promise<readonly Check[]> {
+/**
+ * Looks at one daemon, one thing after the other, as far as that is possible.
+ * @param patience how long it has to answer, in milliseconds
+ * @param now milliseconds since the epoch
+ */
+export async function examine(
+  api: Api,
+  target: Target,
+  patience: number,
+  now: () => number,
+): Promise<readonly Check[]> {
   const checks: Check[] = [];
-  if (target.endpoint.kind === 'https') checks.push(await certificate(target, now()));
+  if (target.endpoint.kind === 'https') checks.push(await certificate(target, patience, now()));
   const connection = await connect(api, target, now);
   checks.push(...connection);
   if (connection.some(({ state, name }) => state === 'fail' && name === 'connection')) return checks;
@@ -32,8 +41,8 @@ export async function examine(api: Api, target: Target, now: () => number): Prom
   return checks;
 }
 
-async function certificate(target: Target, now: number): Promise<Check> {
-  const found = await certificateOf(target);
+async function certificate(target: Target, patience: number, now: number): Promise<Check> {
+  const found = await certificateOf(target, patience);
   if ('failure' in found)
     return { name: 'certificate', state: 'fail', message: found.failure, exit: exitCodes.unreachable };
   const days = Math.floor((found.validTo - now) / 86_400_000);
