@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Daemon } from './daemon.fixture.ts';
 import { Network } from './network.fixture.ts';
@@ -121,6 +122,65 @@ describe('rfwc over the unix socket', () => {
     const [first] = numbers;
     expect(numbers).toEqual(Array.from({ length: 1002 }, (_, at) => first + at));
     expect(written.err).toBe('The connection has broken off: trying again\nConnected again\n');
+  });
+
+  it('keeps the whitelist, tokens, lists and the audit log', async () => {
+    await rfwc('block', there);
+    expect((await rfwc('whitelist', 'add', there, '--reason', 'office')).out).toContain('took out drop~input');
+    await mustPass(client, here);
+    expect((await rfwc('block', there)).exit).toBe(5);
+    expect((await rfwc('whitelist', 'ls')).out).toMatch(/10\.83\.1\.2 +socket +office/);
+    expect((await rfwc('whitelist', 'rm', there)).exit).toBe(0);
+    const { out: token } = await rfwc('token', 'create', 'detector', '--scope', 'rules:write', '--longest', '1h');
+    expect((await rfwc('--token', token.trim(), 'block', there, '--for', '2h')).exit).toBe(4);
+    expect((await rfwc('--token', token.trim(), 'reject', there)).out).toContain('for 1h');
+    expect((await rfwc('token', 'ls')).out).toMatch(/^detector +rules:write/m);
+    expect((await rfwc('token', 'revoke', 'detector')).exit).toBe(0);
+    expect((await rfwc('--token', token.trim(), 'block', there)).exit).toBe(4);
+    expect((await rfwc('unblock', there)).exit).toBe(0);
+    const source = program.fresh('feed.txt');
+    writeFileSync(source, `${there}\n`);
+    expect((await rfwc('list', 'put', 'feed', source, '--action', 'drop')).exit).toBe(0);
+    expect(await probe(client, here)).toBe('silence/silence');
+    expect((await rfwc('check', there)).out).toContain('list feed');
+    expect((await rfwc('list', 'add', 'feed', '203.0.113.0/24')).exit).toBe(0);
+    expect((await rfwc('list', 'remove', 'feed', there)).exit).toBe(0);
+    await mustPass(client, here);
+    expect((await rfwc('list', 'show', 'feed')).out).toMatch(/\n203\.0\.113\.0\/24\n$/);
+    expect((await rfwc('list', 'ls')).out).toMatch(/^feed +drop +input +1 /m);
+    expect((await rfwc('list', 'rm', 'feed')).exit).toBe(0);
+    const { out } = await rfwc('audit', '--limit', '3');
+    expect(out.split('\n').map((line) => line.split(/ {2,}/)[3])).toEqual([
+      'WHAT',
+      'lists.delete',
+      'lists.change',
+      'lists.change',
+      undefined,
+    ]);
+  });
+
+  it('lists rules, and goes on with what changes', async () => {
+    await rfwc('block', there, '--reason', 'first');
+    const argv = [program.path('bin/rfwc'), '--socket', socket, 'ls', '--watch', '-o', 'ndjson'];
+    const child = spawn(process.execPath, argv, { env: environment, stdio: ['ignore', 'pipe', 'inherit'] });
+    let out = '';
+    child.stdout.on('data', (chunk) => {
+      out += String(chunk);
+    });
+    try {
+      await until('it has listed', () => out.includes('first'));
+      await rfwc('unblock', there);
+      await until('it tells', () => out.includes('rule-deleted'));
+    } finally {
+      child.kill();
+    }
+    expect(
+      out
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line))
+        .map(({ kind, comment }) => kind ?? comment),
+    ).toEqual(['first', 'rule-deleted']);
   });
 
   it('says with 3 that nobody is there', async () => {
