@@ -2,6 +2,7 @@ import { version } from '../../domain/version.ts';
 import { type Api, exitOf } from '../api.ts';
 import { type ExitCode, exitCodes, Failure } from '../failure.ts';
 import { formatSeconds } from '../output/time.ts';
+import { counted } from '../output/words.ts';
 import { formatEndpoint, type Target } from '../target/endpoint.ts';
 import { certificateOf } from './certificate.ts';
 
@@ -134,7 +135,11 @@ async function status(api: Api): Promise<readonly Check[]> {
     const { summary, shortcomings } = found.capabilities;
     const same = found.version === version;
     return [
-      { name: 'backend', state: 'ok', message: `${summary}; ${found.rules} rules, ${found.lists} lists` },
+      {
+        name: 'backend',
+        state: 'ok',
+        message: `${summary}; ${counted(found.rules, 'rule')}, ${counted(found.lists, 'list')}`,
+      },
       ...shortcomings.map((message): Check => ({ name: 'backend', state: 'warn', message })),
       {
         name: 'version',
