@@ -13,7 +13,7 @@ describe('a command line that is wrong', () => {
   it.each([
     [['frobnicate'], "rfwc: unknown command 'frobnicate'"],
     [['block'], "rfwc: missing required argument 'address'"],
-    [['block', '192.0.2.1', '--for', 'soon'], 'It must be a duration like 90s, 10m, 12h or 7d.'],
+    [['block', '192.0.2.1', '--for', 'soon'], 'It must be a duration like 90s, 10m, 1h30m, 12h or 7d.'],
     [['block', '192.0.2.1', '--parallel', '0'], 'It must be a whole number, at least 1.'],
     [['block', '192.0.2.300'], 'rfwc: Incorrect IP address: "192.0.2.300"'],
     [['block', '192.0.2.1', '-o', 'xml'], 'Allowed choices are table, wide, json, ndjson.'],

@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { readTime } from './duration.ts';
 import type { ExitCode } from './failure.ts';
 import { type OutputFormat, outputFormats } from './output/output.ts';
 import type { Session } from './session.ts';
@@ -38,8 +39,9 @@ export function countOf(least: number): (text: string) => number {
 
 /** A duration of an option, as the API takes it. */
 export function durationOf(text: string): string {
-  if (/^[1-9]\d{0,8}[smhd]?$/.test(text)) return /\d$/.test(text) ? `${text}s` : text;
-  throw new InvalidArgumentError('It must be a duration like 90s, 10m, 12h or 7d.');
+  const time = readTime(text);
+  if (time !== undefined) return time;
+  throw new InvalidArgumentError('It must be a duration like 90s, 10m, 1h30m, 12h or 7d.');
 }
 
 /** How long something lasts, of an option: a duration, or for ever. */

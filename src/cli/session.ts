@@ -179,7 +179,9 @@ export class Session {
     const { target, outcome, failure } = result;
     if (output.isLive) output.live('\r\u001b[K');
     if (output.format === 'ndjson') output.json(resultJson(result));
-    if (failure !== undefined) output.error(`${output.messageStyle.bold(target.name)}: ${failure.message}`);
+    // What the network says names the host already.
+    const named = failure?.message.startsWith(target.name) ? '' : `${output.messageStyle.bold(target.name)}: `;
+    if (failure !== undefined) output.error(named + failure.message);
     else if (!output.isJson && outcome !== undefined)
       output.data(prefixed(output.style.bold(target.name), outcome.text));
     if (output.isLive && count < this.targets.length) output.live(`${count} of ${this.targets.length} hosts`);

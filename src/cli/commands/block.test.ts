@@ -45,7 +45,7 @@ describe('block, reject and allow', () => {
   it('end with 5 for what the whitelist protects', async () => {
     const { exit, out, err } = await rfwc('block', '192.0.2.9');
     expect([exit, out]).toEqual([5, '']);
-    expect(err).toMatch(/^rfwc: .*whitelist/);
+    expect(err).toMatch(/^rfwc: 192\.0\.2\.9: .*whitelist/);
   });
 
   it('do several at once, say which were refused, and end with 6', async () => {

@@ -1,14 +1,14 @@
 import type { Command } from 'commander';
 import type { Api } from '../api.ts';
 import type { Action, RuleChange, RuleInput } from '../api-types.ts';
-import { change } from '../changes.ts';
-import { type ExitCode, exitCodes, usageFailure } from '../failure.ts';
+import { sendBatch } from '../batch.ts';
+import { type Changed, change } from '../changes.ts';
+import { type ExitCode, exitCodes, Failure, usageFailure } from '../failure.ts';
 import { formatRest } from '../output/time.ts';
 import { lifetimeOf, type Run } from '../program.ts';
 import { namedOrRead, prefixOf, shortOf } from '../reading.ts';
 import { placeOf } from '../rule-text.ts';
 import type { Outcome, Session } from '../session.ts';
-import { countsOf, exitOfSummary } from '../summary.ts';
 import type { Target } from '../target/endpoint.ts';
 import { type MatchOptions, optionsOfMatch } from './match.ts';
 
@@ -41,9 +41,9 @@ async function put(session: Session, action: Action, names: readonly string[], o
   const inputs = (await namedOrRead(names, 'addresses')).map((name) => inputOf(action, prefixOf(name), options));
   const [first, another] = inputs;
   if (first === undefined) throw usageFailure('Name an address');
-  return session.each((api, target) =>
-    another === undefined ? putOne(session, api, target, first) : putMany(session, api, target, inputs),
-  );
+  if (another === undefined) return session.each((api, target) => putOne(session, api, target, first));
+  const content = Buffer.from(inputs.map((input) => `${JSON.stringify(input)}\n`).join(''));
+  return session.each((api, target) => sendBatch(session, api, target, { content, items: inputs.length }));
 }
 
 /** A rule on an address: the one of the other side, as seen from this host. */
@@ -64,12 +64,26 @@ function inputOf(action: Action, address: string, options: PutOptions): RuleInpu
 }
 
 async function putOne(session: Session, api: Api, target: Target, body: RuleInput): Promise<Outcome> {
-  const { value, confirmation } = await change(session, api, target, 'putRule', { body });
+  const { value, confirmation } = await putNamed(session, api, target, body);
   return {
     exit: exitCodes.done,
     value: { ...value, ...(confirmation !== undefined && { confirmation }) },
     text: session.output.quiet ? '' : `${sentenceOf(session, value)}\n`,
   };
+}
+
+/** A refusal says by itself not which address it is about. */
+async function putNamed(session: Session, api: Api, target: Target, body: RuleInput): Promise<Changed<'putRule'>> {
+  try {
+    return await change(session, api, target, 'putRule', { body });
+  } catch (error) {
+    if (!(error instanceof Failure) || error.exit !== exitCodes.refused) throw error;
+    const name = shortOf(body.source ?? body.destination ?? '');
+    throw new Failure(error.exit, `${name}: ${error.message}`, {
+      cause: error,
+      ...(error.code && { code: error.code }),
+    });
+  }
 }
 
 function sentenceOf(session: Session, { status, rule }: RuleChange): string {
@@ -82,19 +96,4 @@ function sentenceOf(session: Session, { status, rule }: RuleChange): string {
   ];
   const name = style.bold(shortOf(address));
   return `${verb} ${name} on ${placeOf(rule)} ${time}${already}`;
-}
-
-async function putMany(session: Session, api: Api, target: Target, inputs: readonly RuleInput[]): Promise<Outcome> {
-  const content = `${inputs.map((input) => JSON.stringify(input)).join('\n')}\n`;
-  const raw = { type: 'application/x-ndjson', content };
-  const { value, confirmation } = await change(session, api, target, 'batchRules', { raw });
-  for (const { line, message } of value.errors) {
-    const input = inputs[(line ?? 0) - 1];
-    session.output.error(`${shortOf(input?.source ?? input?.destination ?? `line ${line}`)}: ${message}`);
-  }
-  return {
-    exit: exitOfSummary(value),
-    value: { ...value, ...(confirmation !== undefined && { confirmation }) },
-    text: session.output.quiet ? '' : `${countsOf(session.dryRun, value)}\n`,
-  };
 }

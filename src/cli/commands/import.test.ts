@@ -53,7 +53,7 @@ describe('import', () => {
     const names = Array.from({ length: 50 }, (_, at) => `203.0.113.${at}`);
     const { exit, out, err } = await rfwc('import', file('c.txt', [...names, 'nonsense', '192.0.2.1'].join('\n')));
     expect([exit, out]).toEqual([6, '50 created, 1 refused\n']);
-    expect(err).toMatch(/^rfwc: line 51: "nonsense" is not an address\nrfwc: item 51: .*whitelist.*\n$/);
+    expect(err).toMatch(/^rfwc: line 51: "nonsense" is not an address\nrfwc: 192\.0\.2\.1: .*whitelist.*\n$/);
   });
 
   it('does nothing when much of it can not be read', async () => {

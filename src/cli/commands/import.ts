@@ -1,19 +1,13 @@
 import { type Command, Option } from 'commander';
 import { formatPrefix, prefixesOf } from '../../domain/address.ts';
-import { type Api, problemFailure } from '../api.ts';
-import type { Action, BatchSummary, Problem } from '../api-types.ts';
-import { change } from '../changes.ts';
+import type { Action } from '../api-types.ts';
+import { type Batch, sendBatch } from '../batch.ts';
 import { type ExitCode, exitCodes, Failure } from '../failure.ts';
 import { collect, rangeOrReason, shareOf } from '../formats/collect.ts';
 import { type FormatOptions, inputFormats } from '../formats/readers.ts';
 import { itemsOf } from '../formats/source.ts';
-import { linesOf } from '../lines.ts';
-import { Progress } from '../output/progress.ts';
-import { counted } from '../output/words.ts';
 import { lifetimeOf, type Run } from '../program.ts';
-import { type Outcome, outcomeOf, type Session } from '../session.ts';
-import { countsOf, exitOfSummary } from '../summary.ts';
-import type { Target } from '../target/endpoint.ts';
+import type { Session } from '../session.ts';
 import { type MatchOptions, optionsOfMatch } from './match.ts';
 
 interface ImportOptions extends MatchOptions, FormatOptions {
@@ -49,18 +43,13 @@ export function addImportCommand(program: Command, run: Run): void {
   );
 }
 
-/** What is sent, in pieces of some thousand lines. */
-interface Batch {
-  readonly pieces: readonly Buffer[];
-  readonly items: number;
-}
-
+/** Lines that are joined at once: a text of a million would be copied again and again. */
 const linesInPiece = 5000;
 
 async function importFrom(session: Session, source: string, options: ImportOptions): Promise<ExitCode> {
   const batch = await read(session, source, options);
   if (batch.items === 0) throw new Failure(exitCodes.usage, `${source} names no address`);
-  return session.each((api, target) => send(session, api, target, batch));
+  return session.each((api, target) => sendBatch(session, api, target, batch));
 }
 
 /** Reads all of it before anything is done: it may turn out to be something else than it seems. */
@@ -83,7 +72,7 @@ async function read(session: Session, source: string, options: ImportOptions): P
     return undefined;
   });
   if (lines.length > 0) pieces.push(Buffer.from(lines.join('')));
-  return { pieces, items };
+  return { content: Buffer.concat(pieces), items };
 }
 
 /** Writes items of a batch, which are alike but for the address and the time. */
@@ -104,48 +93,4 @@ function itemWriter(options: ImportOptions): (prefix: string, seconds: number | 
     const lasts = put && ttl !== undefined ? `,"ttl":${JSON.stringify(ttl)}` : '';
     return `${beginning},"${side}":"${prefix}"${lasts}}\n`;
   };
-}
-
-async function send(session: Session, api: Api, target: Target, { pieces, items }: Batch): Promise<Outcome> {
-  const raw = { type: 'application/x-ndjson', content: Buffer.concat(pieces) };
-  // The head of an answer that tells how far it is comes before there is anything to confirm.
-  if (session.confirm !== undefined)
-    return summed(session, (await change(session, api, target, 'batchRules', { raw })).value);
-  const response = await api.open('batchRules', { query: { progress: true, ...session.mutation }, raw });
-  const several = session.targets.length > 1;
-  const progress = several ? undefined : new Progress(session.output, target.name, items);
-  let done = 0;
-  let ending: Ending = {};
-  try {
-    for await (const line of linesOf(response)) {
-      const told = JSON.parse(line) as Ending & { readonly progress?: { readonly done: number } };
-      done = told.progress?.done ?? done;
-      progress?.at(done);
-      ending = told;
-    }
-  } catch (error) {
-    throw brokenOff(done, items, error);
-  } finally {
-    progress?.end();
-  }
-  if (ending.problem !== undefined) throw problemFailure(ending.problem);
-  if (ending.summary === undefined) throw brokenOff(done, items);
-  return summed(session, ending.summary);
-}
-
-/** What the last line of an answer has that tells how far it is. */
-interface Ending {
-  readonly summary?: BatchSummary;
-  readonly problem?: Problem;
-}
-
-function brokenOff(done: number, items: number, cause?: unknown): Failure {
-  const message = `The connection broke off after ${done} of ${counted(items, 'rule')}: do it again, which does no harm`;
-  return new Failure(exitCodes.unreachable, message, { cause });
-}
-
-function summed(session: Session, summary: BatchSummary): Outcome {
-  for (const { line, message } of summary.errors.slice(0, 20)) session.output.error(`item ${line}: ${message}`);
-  if (summary.refused > 20) session.output.error(`and ${summary.refused - 20} more that were refused`);
-  return { ...outcomeOf(session, summary, [countsOf(session.dryRun, summary)]), exit: exitOfSummary(summary) };
 }
