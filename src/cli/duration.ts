@@ -1,5 +1,5 @@
 /** Seconds in each unit that the API takes, the largest first. */
-const units = [
+export const units = [
   ['d', 86_400],
   ['h', 3600],
   ['m', 60],

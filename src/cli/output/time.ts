@@ -1,10 +1,4 @@
-/** Seconds in each unit, the largest first. */
-const units = [
-  ['d', 86_400],
-  ['h', 3600],
-  ['m', 60],
-  ['s', 1],
-] as const;
+import { units } from '../duration.ts';
 
 /** A time as people say it, in its two largest units: `2h 5m`. @param seconds not negative */
 export function formatSeconds(seconds: number): string {
