@@ -154,7 +154,8 @@ async function failureOf(response: IncomingMessage): Promise<Failure> {
   const retryAfter = Number.isFinite(wait) ? { retryAfter: wait } : {};
   if (response.headers['content-type'] !== 'application/problem+json') {
     const advice = 'is this really the address of an rfw of today?';
-    return new Failure(exitOf('', status), `The answer is ${status} ${response.statusMessage}: ${advice}`, retryAfter);
+    const exit = status === 401 || status === 403 ? exitCodes.forbidden : exitCodes.unreachable;
+    return new Failure(exit, `The answer is ${status} ${response.statusMessage}: ${advice}`, retryAfter);
   }
   return problemFailure(parse(body) as Problem, retryAfter.retryAfter);
 }
@@ -166,7 +167,9 @@ export function problemFailure(problem: Problem, retryAfter?: number): Failure {
     const place = line === undefined ? (parameter ?? pointer ?? '') : `line ${line}`;
     return `\n  ${place}${place === '' ? '' : ': '}${message}`;
   });
-  const message = `${detail ?? problem.title}${places.slice(0, 20).join('')}${places.length > 20 ? '\n  …' : ''}`;
+  // Where there is one, the sentence says it.
+  const told = errors.length === 1 && errors[0]?.line === undefined ? [] : places.slice(0, 20);
+  const message = `${detail ?? problem.title}${told.join('')}${places.length > 20 ? '\n  …' : ''}`;
   return new Failure(exitOf(code, status), message, { code, ...(retryAfter !== undefined && { retryAfter }) });
 }
 

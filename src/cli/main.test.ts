@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OpenServer, openServer } from '../api/server.fixture.ts';
 import { rfwcAt, runRfwc } from './cli.fixture.ts';
@@ -40,6 +42,22 @@ describe('a daemon', () => {
     expect(err).toBe('rfwc: http://127.0.0.1:1: nobody listens there: is rfw running? (systemctl status rfw)\n');
     const socket = await runRfwc(['block', '192.0.2.9', '--socket', '/nonexistent/rfw.sock', '--retry', '0']);
     expect([socket.exit, socket.err]).toEqual([3, expect.stringContaining('there is no such socket: is rfw running')]);
+  });
+
+  it('that is no rfw ends it with 3 too', async () => {
+    const other = createServer((_, response) => response.writeHead(404).end('nothing'));
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    const { exit, err } = await rfwcAt({ port: (other.address() as AddressInfo).port }, 'status');
+    other.close();
+    expect([exit, err]).toEqual([
+      3,
+      'rfwc: The answer is 404 Not Found: is this really the address of an rfw of today?\n',
+    ]);
+  });
+
+  it('says what is wrong with a field, once', async () => {
+    const { exit, err } = await rfwcAt(server, 'block', '203.0.113.7', '--reason', 'x'.repeat(300));
+    expect([exit, err]).toEqual([2, 'rfwc: The field /comment must not have more than 256 characters\n']);
   });
 
   it('is asked once of several that are the same', async () => {
