@@ -98,6 +98,8 @@ export class Host {
     this.#engine = undefined;
     this.backend.heal();
     this.store.heal();
+    // Which version of a list the kernel holds was known to the process alone: the next one knows none of them.
+    await this.kernel.setLists(this.kernel.lists.map((list, at) => ({ ...list, version: -1 - at })));
   }
 
   put(text: string, expire = 0): Promise<string> {

@@ -69,9 +69,14 @@ export class Model {
     for (const standing of this.list) standing.fresh = false;
     if (!bad) return answers;
     this.restore(before);
-    const middle = ops.length >> 1;
-    if (middle > 0) return [...this.takeBatch(ops.slice(0, middle)), ...this.takeBatch(ops.slice(middle))];
-    return ['kernel-refused'];
+    // What the whitelist protects has its answer already, and is in no half.
+    const waiting = ops.filter((_, at) => answers[at] !== 'whitelist-conflict');
+    const middle = waiting.length >> 1;
+    const again =
+      middle === 0
+        ? ['kernel-refused']
+        : [...this.takeBatch(waiting.slice(0, middle)), ...this.takeBatch(waiting.slice(middle))];
+    return answers.map((answer) => (answer === 'whitelist-conflict' ? answer : (again.shift() ?? '')));
   }
 
   /** What would be answered, without doing it. */
